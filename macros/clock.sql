@@ -1,0 +1,23 @@
+{#- The only two comparisons with an as_of_date in the project. As of D means as
+    known at the end of day D: the past holds D itself, the future starts on the
+    day after it. -#}
+
+{% macro is_past(day, as_of_date) -%}
+    {{ day }} <= {{ as_of_date }}
+{%- endmacro %}
+
+{% macro is_future(day, as_of_date, horizon_days) -%}
+    {{ day }} > {{ as_of_date }}
+    and {{ day }} <= {{ days_after(as_of_date, horizon_days) }}
+{%- endmacro %}
+
+{#- True once every day of the window after as_of_date has been seen. -#}
+{% macro is_over(as_of_date, horizon_days, score_date) -%}
+    {{ days_after(as_of_date, horizon_days) }} <= {{ score_date }}
+{%- endmacro %}
+
+{#- The last `window_days` days up to and including as_of_date. -#}
+{% macro is_recent(day, as_of_date, window_days) -%}
+    {{ is_past(day, as_of_date) }}
+    and {{ days_between(day, as_of_date) }} < {{ window_days }}
+{%- endmacro %}

@@ -1,0 +1,116 @@
+{#- Every setting: its type, its range, its default and what it means. -#}
+{% macro settings_catalogue() -%}
+    {{ return({
+        'horizons_days': {
+            'type': 'integers', 'least': 1, 'most': 3650, 'default': [90, 365],
+            'meaning': 'days after the as_of_date for which a score is given',
+        },
+        'score_date': {
+            'type': 'date', 'default': none,
+            'meaning': 'the day of the published scores; the newest complete day if not set',
+        },
+        'last_day_is_complete': {
+            'type': 'boolean', 'default': false,
+            'meaning': 'whether the newest day in the data is known to its end',
+        },
+        'origin_dates': {
+            'type': 'dates', 'default': [],
+            'meaning': 'pinned dates of the backtest; counted back from the score date if empty',
+        },
+        'origins_count': {
+            'type': 'integer', 'least': 0, 'most': 100, 'default': 3,
+            'meaning': 'how many dates the backtest counts back, one horizon apart',
+        },
+        'training_dates_count': {
+            'type': 'integer', 'least': 1, 'most': 100, 'default': 4,
+            'meaning': 'how many dates before an origin a model learns from',
+        },
+        'training_step_days': {
+            'type': 'integer', 'least': 1, 'most': 366, 'default': 30,
+            'meaning': 'days between two training dates',
+        },
+        'minimum_repeat_customers': {
+            'type': 'integer', 'least': 2, 'most': 1000000, 'default': 50,
+            'meaning': 'with fewer customers who came back, no statistical model is fitted',
+        },
+        'purchase_model': {
+            'type': 'choice', 'choices': ['bg_nbd', 'mbg_nbd'], 'default': 'bg_nbd',
+            'meaning': 'the purchase model whose scores are published',
+        },
+        'annual_discount_rate': {
+            'type': 'number', 'least': 0, 'most': 1, 'default': 0.10,
+            'meaning': 'what money loses in worth per year',
+        },
+        'gross_margin': {
+            'type': 'number', 'least': 0, 'most': 1, 'default': 1.0,
+            'meaning': 'share of an order amount that is value',
+        },
+        'refused_rows_threshold': {
+            'type': 'number', 'least': 0, 'most': 1, 'default': 0.005,
+            'meaning': 'share of refused rows in a file beyond which the build stops',
+        },
+        'cdnow_log': {
+            'type': 'choice', 'choices': ['master', 'sample'], 'default': 'master',
+            'meaning': 'which of the two CDNOW logs is read',
+        },
+    }) }}
+{%- endmacro %}
+
+{#- The value of a setting, checked. Yours first, then the connector's, then ours. -#}
+{% macro setting(name) -%}
+    {%- set specification = settings_catalogue()[name] -%}
+    {%- set connectors = var('connector_settings', {}).get(var('connector'), {}) -%}
+    {%- set value = var(name, none) -%}
+    {%- if value is none -%}
+        {%- set value = connectors.get(name, specification['default']) -%}
+    {%- endif -%}
+    {{ return(checked_setting(name, value, specification)) }}
+{%- endmacro %}
+
+{% macro checked_setting(name, value, specification) -%}
+    {%- set type = specification['type'] -%}
+    {%- if type in ['integers', 'dates'] -%}
+        {%- if value is string or value is mapping or value is not iterable
+            or (value | length == 0 and specification['default'] | length > 0) -%}
+            {{ refuse_setting(name, value, 'a list') }}
+        {%- endif -%}
+        {%- set checked = [] -%}
+        {%- for item in value -%}
+            {%- do checked.append(
+                checked_setting(name, item, dict(specification, type=type[:-1]))
+            ) -%}
+        {%- endfor -%}
+        {{ return(checked) }}
+    {%- elif type == 'integer' or type == 'number' -%}
+        {%- set wanted = 'a whole number' if type == 'integer' else 'a number' -%}
+        {%- set least, most = specification['least'], specification['most'] -%}
+        {%- if value is boolean or not (
+            value is integer or (type == 'number' and value is float)
+        ) or not least <= value <= most -%}
+            {{ refuse_setting(name, value, wanted ~ ' from ' ~ least ~ ' to ' ~ most) }}
+        {%- endif -%}
+    {%- elif type == 'boolean' -%}
+        {%- if value is not boolean -%}
+            {{ refuse_setting(name, value, 'true or false') }}
+        {%- endif -%}
+    {%- elif type == 'choice' -%}
+        {%- if value not in specification['choices'] -%}
+            {{ refuse_setting(name, value, specification['choices'] | join(' or ')) }}
+        {%- endif -%}
+    {%- elif type == 'date' and value is not none -%}
+        {%- set value = value | string -%}
+        {%- set days = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] -%}
+        {%- if not modules.re.fullmatch('[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{2}', value)
+            or not 1 <= value[8:] | int <= days[value[5:7] | int - 1] -%}
+            {{ refuse_setting(name, value, 'a date like 1998-06-30') }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(value) }}
+{%- endmacro %}
+
+{% macro refuse_setting(name, value, wanted) -%}
+    {{ exceptions.raise_compiler_error(
+        "Setting " ~ name ~ " is " ~ (value | string)[:60] ~ ", and must be " ~ wanted
+        ~ ": " ~ settings_catalogue()[name]['meaning'] ~ "."
+    ) }}
+{%- endmacro %}
