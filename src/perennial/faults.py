@@ -1,0 +1,20 @@
+"""What a person can mend, in one or two lines and never a traceback."""
+
+
+class Fault(Exception):
+    """Something is wrong that the person at the keyboard can mend.
+
+    The message says what is wrong, where, and what to do.
+    """
+
+    exit_code = 1
+
+
+class FileFault(Fault):
+    """A raw file cannot be used at all. Faults of single rows go to quarantine."""
+
+
+class UsageFault(Fault):
+    """The command was called with something it cannot do."""
+
+    exit_code = 2
