@@ -1,0 +1,42 @@
+-- Grain: one row, or none while there is no order and no setting.
+-- The last day that is known to its end: nothing of the wall clock comes in.
+
+{% set pinned = setting('score_date') %}
+{% set incomplete_days = 0 if setting('last_day_is_complete') else 1 %}
+
+with
+
+customer_days as (
+
+    select activity_date from {{ ref('int_customer_days') }}
+
+),
+
+newest as (
+
+    select
+        min(activity_date) as first_activity_date,
+        max(activity_date) as last_activity_date
+
+    from customer_days
+
+),
+
+score_date as (
+
+    select
+        first_activity_date,
+        last_activity_date,
+        {% if pinned -%}
+            {{ date_literal(pinned) }}
+        {%- else -%}
+            {{ days_after('last_activity_date', -incomplete_days) }}
+        {%- endif %} as score_date
+
+    from newest
+
+    where last_activity_date is not null
+
+)
+
+select * from score_date

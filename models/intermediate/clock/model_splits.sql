@@ -1,0 +1,163 @@
+-- Grain: one row per task, horizon, origin_date, as_of_date and role.
+-- Dates are chosen here. An origin is the day on which a model is fitted: it may
+-- learn from outcomes of `train` dates, all over by then, and is judged on the
+-- outcome after its `test` date, which is the origin itself.
+
+{% set pinned_dates = setting('origin_dates') %}
+
+with
+
+clock as (
+
+    select
+        first_activity_date,
+        score_date
+
+    from {{ ref('int_score_date') }}
+
+),
+
+horizons as (
+
+    select listed.horizon_days
+
+    from (
+        values
+        {% for horizon_days in setting('horizons_days') -%}
+            ({{ horizon_days }}){{ ', ' if not loop.last }}
+        {%- endfor %}
+    ) as listed (horizon_days)
+
+),
+
+past_origins as (
+
+    {% if pinned_dates -%}
+        select
+            horizons.horizon_days,
+            pinned.origin_date
+
+        from horizons
+
+        cross join (
+            values
+            {% for origin_date in pinned_dates -%}
+                ({{ date_literal(origin_date) }}){{ ', ' if not loop.last }}
+            {%- endfor %}
+        ) as pinned (origin_date)
+    {%- else -%}
+        select
+            horizons.horizon_days,
+            {{ days_after(
+                'clock.score_date', '-steps.step * horizons.horizon_days'
+            ) }} as origin_date
+
+        from range(1, {{ setting('origins_count') }} + 1) as steps (step)
+
+        cross join horizons
+
+        cross join clock
+    {%- endif %}
+
+),
+
+-- a pinned date can lie outside the data, or too late for its outcome to be over
+judged_origins as (
+
+    select
+        past_origins.horizon_days,
+        past_origins.origin_date,
+        'test' as role
+
+    from past_origins
+
+    inner join clock
+        on past_origins.origin_date >= clock.first_activity_date
+        and {{ is_over(
+            'past_origins.origin_date', 'past_origins.horizon_days', 'clock.score_date'
+        ) }}
+
+),
+
+score_origin as (
+
+    select
+        horizons.horizon_days,
+        clock.score_date as origin_date,
+        'score' as role
+
+    from horizons
+
+    cross join clock
+
+),
+
+origins as (
+
+    select * from judged_origins
+    union all
+    select * from score_origin
+
+),
+
+training_steps as (
+
+    select steps.step * {{ setting('training_step_days') }} as days_back
+
+    from range({{ setting('training_dates_count') }}) as steps (step)
+
+),
+
+training_dates as (
+
+    select
+        origins.horizon_days,
+        origins.origin_date,
+        {{ days_after(
+            'origins.origin_date',
+            '-origins.horizon_days - training_steps.days_back'
+        ) }} as as_of_date,
+        'train' as role
+
+    from origins
+
+    cross join training_steps
+
+),
+
+training_dates_with_data as (
+
+    select training_dates.*
+
+    from training_dates
+
+    inner join clock
+        on training_dates.as_of_date >= clock.first_activity_date
+
+),
+
+splits as (
+
+    select
+        'purchases' as task,
+        horizon_days,
+        origin_date,
+        origin_date as as_of_date,
+        role
+
+    from origins
+
+    union all
+
+    select
+        'purchases' as task,
+        horizon_days,
+        origin_date,
+        as_of_date,
+        role
+
+    from training_dates_with_data
+
+)
+
+select * from splits
