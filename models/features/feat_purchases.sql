@@ -1,0 +1,118 @@
+-- Grain: one row per customer per as_of_date on which the customer had ordered.
+-- What a customer had bought, how lately and how steadily, as known at the end of
+-- as_of_date. `known_days` is where the clock is drawn: no later line sees a future.
+
+with
+
+as_of_dates as (
+
+    select as_of_date from {{ ref('int_as_of_dates') }}
+
+),
+
+customer_days as (
+
+    select
+        customer_id,
+        activity_date,
+        orders_count,
+        order_amount
+
+    from {{ ref('int_customer_days') }}
+
+    where orders_count > 0
+
+),
+
+known_days as (
+
+    select
+        customer_days.customer_id,
+        as_of_dates.as_of_date,
+        customer_days.activity_date,
+        customer_days.orders_count,
+        customer_days.order_amount,
+        {{ is_recent(
+            'customer_days.activity_date', 'as_of_dates.as_of_date', 90
+        ) }} as is_in_90d
+
+    from as_of_dates
+
+    inner join customer_days
+        on {{ is_past('customer_days.activity_date', 'as_of_dates.as_of_date') }}
+
+),
+
+history as (
+
+    select
+        customer_id,
+        as_of_date,
+        min(activity_date) as first_order_date,
+        max(activity_date) as last_order_date,
+        cast(sum(orders_count) as bigint) as orders_count,
+        count(*) as order_days_count,
+        cast(sum(order_amount) as {{ money() }}) as total_order_amount,
+        min_by(order_amount, activity_date) as first_order_day_amount,
+        count(*) filter (where is_in_90d) as order_days_count_90d,
+        cast(
+            coalesce(sum(order_amount) filter (where is_in_90d), 0) as {{ money() }}
+        ) as order_amount_90d
+
+    from known_days
+
+    group by customer_id, as_of_date
+
+),
+
+repeats as (
+
+    select
+        *,
+        order_days_count - 1 as repeat_order_days_count,
+        cast(
+            total_order_amount - first_order_day_amount as {{ money() }}
+        ) as repeat_order_amount
+
+    from history
+
+),
+
+measured as (
+
+    select
+        -- keys
+        customer_id,
+        as_of_date,
+
+        -- how often
+        orders_count,
+        order_days_count,
+        repeat_order_days_count,
+        order_days_count_90d,
+
+        -- how lately and for how long
+        first_order_date,
+        last_order_date,
+        {{ days_between('first_order_date', 'last_order_date') }}
+            as days_first_to_last_order,
+        {{ days_between('first_order_date', 'as_of_date') }}
+            as days_since_first_order,
+        {{ days_between('last_order_date', 'as_of_date') }}
+            as days_since_last_order,
+
+        -- how much: an average is an exact sum over a count
+        total_order_amount,
+        first_order_day_amount,
+        repeat_order_amount,
+        order_amount_90d,
+        cast(total_order_amount as double) / order_days_count
+            as mean_order_day_amount,
+        cast(repeat_order_amount as double) / nullif(repeat_order_days_count, 0)
+            as mean_repeat_order_day_amount
+
+    from repeats
+
+)
+
+select * from measured
