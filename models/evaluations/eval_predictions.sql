@@ -1,0 +1,112 @@
+-- Grain: one row per model_name, as_of_date, horizon_days, target and customer.
+-- What each model and baseline said on a past date, beside what happened then. All
+-- rounded to exact decimals, so that no metric depends on the order of rows.
+
+with
+
+baselines as (
+
+    select
+        model_name,
+        as_of_date,
+        horizon_days,
+        customer_id,
+        orders,
+        amount,
+        activity,
+        is_probability
+
+    from {{ ref('eval_baselines') }}
+
+),
+
+models as (
+
+    select
+        model_name,
+        as_of_date,
+        horizon_days,
+        customer_id,
+        expected_orders_count as orders,
+        expected_amount as amount,
+        order_probability as activity,
+        true as is_probability
+
+    from {{ ref('score_clv') }}
+
+),
+
+said as (
+
+    select * from baselines
+    union all
+    select * from models
+
+),
+
+-- a window that is not over has no outcome, and drops out here
+judged as (
+
+    select
+        said.*,
+        outcomes.future_order_days_count,
+        outcomes.future_order_amount,
+        outcomes.is_active
+
+    from said
+
+    inner join {{ ref('outcome_purchases') }} as outcomes
+        on said.customer_id = outcomes.customer_id
+        and said.as_of_date = outcomes.as_of_date
+        and said.horizon_days = outcomes.horizon_days
+        and outcomes.is_active is not null
+
+),
+
+predictions as (
+
+    select
+        model_name,
+        as_of_date,
+        horizon_days,
+        'orders' as target,
+        customer_id,
+        cast(orders as {{ prediction() }}) as predicted,
+        cast(future_order_days_count as {{ prediction() }}) as actual,
+        false as is_probability
+
+    from judged
+
+    union all
+
+    select
+        model_name,
+        as_of_date,
+        horizon_days,
+        'amount' as target,
+        customer_id,
+        cast(amount as {{ prediction() }}) as predicted,
+        cast(future_order_amount as {{ prediction() }}) as actual,
+        false as is_probability
+
+    from judged
+
+    union all
+
+    select
+        model_name,
+        as_of_date,
+        horizon_days,
+        'activity' as target,
+        customer_id,
+        cast(activity as {{ prediction() }}) as predicted,
+        cast(cast(is_active as integer) as {{ prediction() }}) as actual,
+        is_probability
+
+    from judged
+
+)
+
+select * from predictions
+
+where predicted is not null
