@@ -121,16 +121,18 @@ def _physical_lines(path: Path) -> list[bytes]:
         content = path.read_bytes()
     except FileNotFoundError:
         raise FileFault(
-            f"{path}: the file is missing. Put the CDNOW log there, or unset "
+            f"raw file {path}: it is missing. Put the CDNOW log there, or unset "
             "PERENNIAL_CDNOW_FOLDER to read the one that comes with lifetimes."
         ) from None
     except OSError as error:
-        raise FileFault(f"{path}: cannot be read ({error.strerror}).") from None
+        raise FileFault(
+            f"raw file {path}: it cannot be read ({error.strerror})."
+        ) from None
     if not content:
-        raise FileFault(f"{path}, line 1: the file is empty (zero bytes).")
+        raise FileFault(f"raw file {path}, line 1: the file is empty (zero bytes).")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise FileFault(
-            f"{path}, line 1: the encoding is UTF-16, and must be UTF-8. "
+            f"raw file {path}, line 1: the encoding is UTF-16, and must be UTF-8. "
             "Convert the file, for instance with iconv -f UTF-16 -t UTF-8."
         )
     lines = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n")
@@ -144,9 +146,10 @@ def _check_first_line(path: Path, log: Log, line: str) -> None:
         else " ".join(line.split()) == log.header
     )
     if not is_right:
+        expected = "the header" if log.header else "a line of"
         raise FileFault(
-            f"{path}, line 1: expected {'the header' if log.header else 'a line of'} "
-            f"{log.columns}, found {' '.join(line.split())[:80]!r}."
+            f"raw file {path}, line 1: expected {expected} {log.columns}, "
+            f"found {' '.join(line.split())[:80]!r}."
         )
 
 

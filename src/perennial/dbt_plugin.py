@@ -26,7 +26,7 @@ class Plugin(BasePlugin):
         Raises
         ------
         DbtRuntimeError
-            If the file cannot be used; dbt shows its one line and skips what follows.
+            If the file cannot be used; dbt shows its one line and stops.
         """
         try:
             return cdnow.read_log(source_config["log"])
