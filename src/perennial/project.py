@@ -1,0 +1,106 @@
+"""Where the dbt project, the working file and everything else of a run lie."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from perennial.faults import Fault, UsageFault
+
+#: The connector that is built where nothing else is said; dbt_project.yml and
+#: profiles.yml name the same one.
+DEFAULT_CONNECTOR = "cdnow"
+
+#: The customer of the worked example of Fader, Hardie and Lee (2005), on whom the
+#: walk-through is told.
+EXAMPLE_CUSTOMER = "00004"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A dbt project and the connector it is used with.
+
+    Attributes
+    ----------
+    root : Path
+        Folder of dbt_project.yml.
+    home : Path
+        Folder of what is built: PERENNIAL_HOME, or else the root.
+    connector : str
+        A folder of ``models/staging``.
+    """
+
+    root: Path
+    home: Path
+    connector: str
+
+    @classmethod
+    def find(cls, connector: str) -> "Project":
+        """Find the project in this folder, above it, or where perennial is installed.
+
+        Raises
+        ------
+        UsageFault
+            If there is no project, or it has no such connector.
+        """
+        here = Path.cwd()
+        candidates = [here, *here.parents, Path(__file__).parents[2]]
+        root = next((path for path in candidates if _is_perennial(path)), None)
+        if root is None:
+            raise UsageFault(
+                f"There is no perennial project in {here} or above it: "
+                "change into the folder that you cloned."
+            )
+        known = sorted(
+            path.name
+            for path in (root / "models" / "staging").iterdir()
+            if path.is_dir()
+        )
+        if connector not in known:
+            raise UsageFault(
+                f"There is no connector called {connector[:60]!r}: "
+                f"choose from {', '.join(known)}."
+            )
+        home = os.environ.get("PERENNIAL_HOME")
+        return cls(root, Path(home).absolute() if home else root, connector)
+
+    @property
+    def working_file(self) -> Path:
+        """The DuckDB file that ``dbt build`` writes."""
+        return self.home / "warehouse" / f"{self.connector}.duckdb"
+
+    def open(self) -> duckdb.DuckDBPyConnection:
+        """Open the working file for reading.
+
+        Raises
+        ------
+        Fault
+            If there is none yet, or a build holds it.
+        """
+        if not self.working_file.exists():
+            raise Fault(
+                f"{self.working_file} is not there yet: "
+                f"run perennial build --connector {self.connector}."
+            )
+        try:
+            return duckdb.connect(str(self.working_file), read_only=True)
+        except duckdb.IOException as error:
+            raise Fault(lock_message(str(error)) or str(error)) from None
+
+
+def lock_message(error: str) -> str | None:
+    """One line about who holds the working file, from what DuckDB says of it."""
+    if "Could not set lock on file" not in error:
+        return None
+    file = error.split('"')[1]
+    holder = error.split("(PID ")[1].split(")")[0] if "(PID " in error else "unknown"
+    return (
+        f"{file} is in use by another process (PID {holder}): "
+        "wait for that build, or close the program that has the file open."
+    )
+
+
+def _is_perennial(folder: Path) -> bool:
+    file = folder / "dbt_project.yml"
+    return file.is_file() and "name: perennial" in file.read_text().splitlines()
