@@ -1,0 +1,235 @@
+"""Charts of the marts: the backtest, and one customer's history, as SVG."""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from perennial.faults import Fault
+from perennial.project import EXAMPLE_CUSTOMER, Project
+
+try:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+except ImportError:
+    mpl = None
+
+_ACTUAL, _PREDICTED, _OTHER = "#33363b", "#d1603d", "#4c7ea8"
+_STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "perennial",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+}
+
+_BY_FREQUENCY = """
+select repeat_order_days_band, model_name, predicted_mean, actual_mean,
+    customers_count, as_of_date, horizon_days
+from marts.clv_backtest_frequencies
+where model_name in ('bg_nbd', 'mbg_nbd')
+qualify rank() over (order by horizon_days desc, as_of_date desc) = 1
+order by model_name, repeat_order_days_band
+"""
+
+_BY_DECILE = """
+select decile, predicted_mean, actual_mean, as_of_date, horizon_days, model_name
+from marts.clv_backtest_deciles
+where model_name = 'bg_nbd' and target = 'amount'
+qualify rank() over (order by horizon_days desc, as_of_date desc) = 1
+order by decile
+"""
+
+_ONE_CUSTOMER = """
+with days as (
+    select order_date as day, sum(amount) as amount
+    from marts.fct_orders
+    where customer_id = $customer_id
+    group by order_date
+)
+select day, row_number() over (order by day) as order_days, 'made' as kind
+from days
+union all
+select as_of_date, (select count(*) from days where day <= as_of_date), 'expected'
+from marts.clv_scores
+where customer_id = $customer_id
+union
+select as_of_date + cast(horizon_days as integer),
+    (select count(*) from days where day <= as_of_date) + expected_orders_count,
+    'expected'
+from marts.clv_scores
+where customer_id = $customer_id
+order by kind, day
+"""
+
+
+def draw_all(
+    project: Project,
+    folder: Path | None = None,
+    customer_id: str = EXAMPLE_CUSTOMER,
+) -> list[Path]:
+    """Draw every chart for which the marts have data.
+
+    Parameters
+    ----------
+    project : Project
+        One that was built.
+    folder : Path, optional
+        ``build/charts`` of the project's home, if not given.
+    customer_id : str
+        Whose history is drawn, where there is such a customer.
+
+    Returns
+    -------
+    list of Path
+        One SVG each. The same data give the same bytes, and a digest of the data
+        stands in the file.
+
+    Raises
+    ------
+    Fault
+        If matplotlib is not installed, nothing was built yet, or there is no data.
+    """
+    if mpl is None:
+        raise Fault("Charts need matplotlib: run pip install 'perennial[charts]'.")
+    folder = folder or project.home / "build" / "charts"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    with project.open() as connection, mpl.rc_context(_STYLE):
+        for name, (data, draw) in _charts(connection, customer_id).items():
+            if not data.empty:
+                paths.append(_save(draw(data), data, folder / f"{name}.svg"))
+    if not paths:
+        raise Fault("The marts hold no backtest and no customer to draw yet.")
+    return paths
+
+
+def data_digest(data: pd.DataFrame) -> str:
+    """Tell two sets of chart data apart: sha256 of their CSV, to nine digits."""
+    text = data.to_csv(index=False, float_format="%.9g")
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _charts(
+    connection: duckdb.DuckDBPyConnection, customer_id: str
+) -> dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], "Figure"]]]:
+    customer = {"customer_id": customer_id}
+    return {
+        "orders_by_frequency": (
+            connection.execute(_BY_FREQUENCY).df(),
+            _draw_by_frequency,
+        ),
+        "amount_by_decile": (connection.execute(_BY_DECILE).df(), _draw_by_decile),
+        "one_customer": (
+            connection.execute(_ONE_CUSTOMER, customer).df(),
+            partial(_draw_one_customer, customer_id),
+        ),
+    }
+
+
+def _draw_by_frequency(data: pd.DataFrame) -> "Figure":
+    figure, axes = _figure()
+    first = data.iloc[0]
+    actual = data[data["model_name"] == first["model_name"]]
+    axes.bar(
+        actual["repeat_order_days_band"],
+        actual["actual_mean"],
+        color="#d9dbde",
+        label="made",
+    )
+    for (name, rows), color in zip(
+        data.groupby("model_name"), [_PREDICTED, _OTHER], strict=False
+    ):
+        label = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD"}[name] + " expected"
+        axes.plot(
+            rows["repeat_order_days_band"],
+            rows["predicted_mean"],
+            marker="o",
+            color=color,
+            label=label,
+        )
+    bands = sorted(data["repeat_order_days_band"].unique())
+    axes.set_xticks(bands, [f"{band}{'+' if band == 7 else ''}" for band in bands])
+    axes.set_xlabel(f"repeat order days by {first['as_of_date']:%Y-%m-%d}")
+    axes.set_ylabel("order days per customer")
+    axes.set_title(f"Order days in the {first['horizon_days']} days that followed")
+    axes.legend(loc="upper left")
+    return figure
+
+
+def _draw_by_decile(data: pd.DataFrame) -> "Figure":
+    figure, axes = _figure()
+    first = data.iloc[0]
+    axes.bar(data["decile"], data["actual_mean"], color="#d9dbde", label="spent")
+    axes.plot(
+        data["decile"],
+        data["predicted_mean"],
+        marker="o",
+        color=_PREDICTED,
+        label="BG/NBD and Gamma-Gamma expected",
+    )
+    axes.set_xticks(data["decile"])
+    axes.set_xlabel("tenth of the customers, the highest prediction first")
+    axes.set_ylabel("amount per customer")
+    axes.set_title(
+        f"Amount in the {first['horizon_days']} days after "
+        f"{first['as_of_date']:%Y-%m-%d}"
+    )
+    axes.legend(loc="upper right")
+    return figure
+
+
+def _draw_one_customer(customer_id: str, data: pd.DataFrame) -> "Figure":
+    figure, axes = _figure()
+    made, expected = (data[data["kind"] == kind] for kind in ("made", "expected"))
+    score_day = expected["day"].min()
+    steps = pd.concat(
+        [
+            made[["day", "order_days"]],
+            pd.DataFrame({"day": [score_day], "order_days": [len(made)]}),
+        ]
+    )
+    axes.step(
+        steps["day"], steps["order_days"], where="post", color=_ACTUAL, label="made"
+    )
+    axes.plot(made["day"], made["order_days"], "o", color=_ACTUAL)
+    axes.plot(
+        expected["day"],
+        expected["order_days"],
+        "o--",
+        color=_PREDICTED,
+        label="expected",
+    )
+    axes.axvline(score_day, color="#b5b7ba", linewidth=1)
+    axes.annotate(
+        f"score date {score_day:%Y-%m-%d} ",
+        (score_day, 0.2),
+        ha="right",
+        color="#6b6e73",
+    )
+    axes.set_ylim(0, data["order_days"].max() + 1)
+    axes.set_ylabel("order days so far")
+    axes.set_title(f"Customer {customer_id}", parse_math=False)
+    axes.legend(loc="upper left")
+    return figure
+
+
+def _figure() -> tuple["Figure", "mpl.axes.Axes"]:
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _save(figure: "Figure", data: pd.DataFrame, path: Path) -> Path:
+    told = {"Date": None, "Description": f"data sha256 {data_digest(data)}"}
+    figure.savefig(path, metadata=told)
+    return path
