@@ -1,0 +1,142 @@
+"""``dbt build`` in a subprocess, with progress, and errors of a line or two."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import TimeElapsedColumn as Elapsed
+
+from perennial.faults import Fault, UsageFault
+from perennial.project import Project, lock_message
+
+#: How many lines of one error are shown; the rest is in the log.
+ERROR_LINES = 3
+
+
+def build(project: Project, dbt_arguments: list[str], console: Console) -> None:
+    """Run ``dbt build`` for a connector, and show what it does.
+
+    Parameters
+    ----------
+    project : Project
+    dbt_arguments : list of str
+        Passed on to ``dbt build`` as they are.
+    console : rich.console.Console
+        Where progress and errors go.
+
+    Raises
+    ------
+    Fault
+        If a raw file cannot be used, a model failed or a test found something.
+    UsageFault
+        If a setting or an argument is wrong, or another process holds the file.
+    """
+    environment = os.environ | {"PERENNIAL_CONNECTOR": project.connector}
+    if "PERENNIAL_HOME" in environment:
+        environment["PERENNIAL_HOME"] = str(project.home)
+    # the same interpreter, so that no other environment's dbt is found
+    dbt = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
+    command = [sys.executable, "-c", dbt, "--log-format", "json", "build"]
+    with subprocess.Popen(
+        [*command, *dbt_arguments],
+        cwd=project.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        errors, unparsed = _follow_events(_events(process.stdout), console)
+    if process.returncode == 0:
+        return
+    if not errors:
+        raise UsageFault(
+            _last_line(unparsed) or f"dbt ended with {process.returncode}."
+        )
+    for error in errors[:-1]:
+        console.print(error, style="red", markup=False, highlight=False)
+    _raise(errors[-1], process.returncode)
+
+
+def _events(lines: Iterator[str]) -> Iterator[dict[str, Any] | str]:
+    """Events of dbt's JSON log; a line that is none comes as it is."""
+    for line in lines:
+        try:
+            event = json.loads(line)
+        except json.JSONDecodeError:
+            event = None
+        yield event if isinstance(event, dict) and "info" in event else line.rstrip()
+
+
+def _follow_events(
+    events: Iterator[dict[str, Any] | str], console: Console
+) -> tuple[list[str], list[str]]:
+    """Show progress until dbt ends; return its errors, and lines that are no events."""
+    errors, unparsed = [], []
+    progress = Progress(
+        TextColumn("{task.description}", justify="left"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Elapsed(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with progress:
+        task = progress.add_task("reading the project", total=None)
+        for event in events:
+            if isinstance(event, str):
+                unparsed.append(event)
+                continue
+            name, data = event["info"]["name"], event["data"]
+            if name == "LogStartLine":
+                step = data["node_info"]["node_name"][:40]
+                progress.update(task, total=data["total"], description=f"{step:<40}")
+            elif name in ("LogModelResult", "LogTestResult"):
+                progress.advance(task)
+                if name == "LogModelResult" and not console.is_terminal:
+                    console.print(_model_line(data), markup=False, highlight=False)
+            elif name in ("MainEncounteredError", "RunResultError", "RunResultFailure"):
+                errors.append(_error(name, data))
+    return errors, unparsed
+
+
+def _model_line(data: dict[str, Any]) -> str:
+    place = f"{data['index']}/{data['total']}"
+    seconds = f"{data['execution_time']:.1f} s"
+    node = data["node_info"]["node_relation"]
+    return (
+        f"{place:>9}  {data['status']:<5} {node['schema']}.{node['alias']}  {seconds}"
+    )
+
+
+def _error(event_name: str, data: dict[str, Any]) -> str:
+    """Take the first lines of an error, without dbt's frame around them."""
+    lines = [line.strip() for line in (data.get("exc") or data["msg"]).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("> ")]
+    if event_name == "MainEncounteredError":
+        # the first line is "Runtime Error", or "Compilation Error in model x (path)"
+        return " ".join(lines[1:] or lines)
+    if "Python model failed:" in lines:
+        lines = [lines[0], lines[-1]]
+    node = data["node_info"]["node_name"]
+    if node not in lines[0]:
+        lines[0] = f"{node}: {lines[0]}"
+    return "\n".join(lines[:ERROR_LINES])
+
+
+def _raise(error: str, returncode: int) -> None:
+    if error.startswith("raw file "):
+        raise Fault(error)
+    # dbt ends with 1 when a node failed, with 2 when it could not begin
+    if returncode == 1:
+        raise Fault(f"{error}\nThe build stopped there; logs/dbt.log has the details.")
+    raise UsageFault(lock_message(error) or error)
+
+
+def _last_line(lines: list[str]) -> str:
+    return next((line for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,118 @@
+"""The command line: thin, dbt stays the interface for people who know dbt."""
+
+import sys
+from importlib.metadata import version as installed_version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from perennial import __version__
+from perennial.faults import Fault
+from perennial.project import DEFAULT_CONNECTOR, EXAMPLE_CUSTOMER, Project
+
+#: Columns of a table where the output is not a terminal, whose width is unknown.
+WIDTH_OF_A_FILE = 120
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help=(
+        "Churn risk and customer lifetime value that people can trust and question.\n\n"
+        "Exit codes: **0** all is well; **1** the data or a model needs attention (a "
+        "raw file cannot be used, a test found something); **2** the command or a "
+        "setting is wrong, or another process holds the working file."
+    ),
+    epilog="dbt works as well: `dbt build`, `dbt docs generate`, from the same folder.",
+)
+
+Connector = Annotated[
+    str,
+    typer.Option(
+        "--connector",
+        "-c",
+        envvar="PERENNIAL_CONNECTOR",
+        help="Whose raw tables: a folder of models/staging.",
+    ),
+]
+
+
+@app.command()
+def build(
+    dbt_arguments: Annotated[
+        list[str] | None,
+        typer.Argument(help="After --, passed on to dbt build."),
+    ] = None,
+    connector: Connector = DEFAULT_CONNECTOR,
+) -> None:
+    """Build and test everything, from the raw files to the marts.
+
+    It is `dbt build` with progress and a summary. Example, one horizon of half a year:
+    `perennial build -- --vars '{horizons_days: [182]}'`
+    """
+    from perennial.build import build as run_build
+    from perennial.summary import summary
+
+    project = Project.find(connector)
+    console = _console()
+    run_build(project, dbt_arguments or [], console)
+    console.print(summary(project), highlight=False)
+
+
+@app.command()
+def follow(customer: str, connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Print one customer's path, from the raw line to the value.
+
+    Each row says what one table holds about the customer.
+    Example: `perennial follow 00004`
+    """
+    from perennial.follow import follow as follow_customer
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("step", "model", "item", "value"):
+        table.add_column(column, overflow="fold")
+    for row in follow_customer(Project.find(connector), customer):
+        table.add_row(*map(str, row))
+    _console().print(table, highlight=False, markup=False)
+
+
+@app.command()
+def charts(
+    customer: Annotated[
+        str, typer.Option(help="Whose history is drawn.")
+    ] = EXAMPLE_CUSTOMER,
+    connector: Connector = DEFAULT_CONNECTOR,
+) -> None:
+    """Draw the charts of the backtest and of one customer, from the marts.
+
+    They go to build/charts, as SVG. Needs matplotlib: `pip install 'perennial[charts]'`
+    """
+    from perennial.charts import draw_all
+
+    for path in draw_all(Project.find(connector), customer_id=customer):
+        _console().print(path, highlight=False, markup=False)
+
+
+@app.command()
+def version() -> None:
+    """Print the versions that scores depend on."""
+    packages = ("dbt-core", "dbt-duckdb", "duckdb", "lifetimes", "numpy", "scipy")
+    told = [f"{name} {installed_version(name)}" for name in packages]
+    print("\n".join([f"perennial {__version__}", *told]))
+
+
+def main() -> None:
+    """Run the command line; a fault is told in its own words, without a traceback."""
+    try:
+        app()
+    except Fault as fault:
+        print(f"perennial: {fault}", file=sys.stderr)
+        sys.exit(fault.exit_code)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_OF_A_FILE)

@@ -1,0 +1,97 @@
+"""What a build made, in a few lines: sizes, headline figures, and where to go next."""
+
+from perennial.project import EXAMPLE_CUSTOMER, Project
+
+_MARTS = """
+select table_name
+from duckdb_tables()
+where schema_name = 'marts'
+order by table_name
+"""
+
+_VALUES = """
+select
+    horizon_days,
+    as_of_date,
+    count(*),
+    sum(expected_orders_count),
+    sum(expected_amount),
+    count(*) filter (where model_source = 'none')
+from marts.clv_scores
+group by horizon_days, as_of_date
+order by horizon_days
+"""
+
+_BACKTEST = """
+select horizon_days, as_of_date, model_name, metric_value
+from marts.clv_backtest_metrics
+where target = 'amount' and metric = 'total_error' and metric_value is not null
+    and model_name = (
+        select split_part(model_source, '+', 1)
+        from marts.clv_scores
+        group by all order by count(*) desc, 1 limit 1
+    )
+order by horizon_days, as_of_date
+"""
+
+_COUNTS = """
+select
+    (select count(*) from marts.dim_customers),
+    (select count(*) from marts.fct_orders),
+    (select coalesce(sum(amount), 0) from marts.fct_orders),
+    (select count(*) from input.quarantine),
+    (select coalesce(max(customer_id) filter (where customer_id = $example),
+        min(customer_id)) from marts.dim_customers)
+"""
+
+
+def summary(project: Project) -> str:
+    """Headline figures of the working file, and what to do next.
+
+    Parameters
+    ----------
+    project : Project
+        One that was built.
+
+    Returns
+    -------
+    str
+        Lines for a terminal.
+    """
+    with project.open() as connection:
+        marts = [name for (name,) in connection.execute(_MARTS).fetchall()]
+        sizes = [(name, len(connection.table(f'marts."{name}"'))) for name in marts]
+        values = connection.execute(_VALUES).fetchall()
+        backtest = connection.execute(_BACKTEST).fetchall()
+        counts = connection.execute(_COUNTS, {"example": EXAMPLE_CUSTOMER}).fetchone()
+    customers, orders, amount, refused, a_customer = counts
+    lines = [
+        "",
+        f"{customers:,} customers, {orders:,} orders worth {amount:,.2f}; "
+        f"{refused:,} rows in quarantine",
+        "",
+    ]
+    lines += [
+        f"In the {days} days after {date}, expect {expected:,.0f} order days "
+        f"worth {worth:,.0f}"
+        + (f" ({without:,} customers without a score)" * bool(without))
+        for days, date, _, expected, worth, without in values
+        if expected is not None
+    ]
+    lines += [
+        f"Backtest of {date}, {days} days: {model} expected {abs(error):.1%} "
+        f"{'less' if error < 0 else 'more'} than customers then spent"
+        for days, date, model, error in backtest
+    ]
+    lines += ["", f"Marts in {project.working_file}:"]
+    lines += [f"  marts.{name:<26} {rows:>9,} rows" for name, rows in sizes]
+    lines += ["", "Next:"]
+    if a_customer is not None:
+        lines += [
+            f"  make follow CUSTOMER={a_customer}  one customer, from raw line to value"
+        ]
+    lines += [
+        "  make docs                    the lineage site, every column described",
+        "  make charts                  the backtest, drawn",
+    ]
+    return "\n".join(lines)
