@@ -43,7 +43,7 @@ render: $(INSTALLED) built  ## figures and charts of README and docs, from the m
 lock:  ## resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest \
 		--python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links \
+		--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 clean:  ## what dbt and make wrote, but not the working files
