@@ -358,7 +358,9 @@ def _guarded_fit(
             warnings.simplefilter("ignore")
             fitter.fit(*arguments[:-1], weights=arguments[-1])
     except (ConvergenceError, ValueError, np.linalg.LinAlgError) as error:
-        note = " ".join(str(error).split()) or type(error).__name__
+        # the advice of lifetimes is for people who call it by hand
+        is_advice = isinstance(error, ConvergenceError)
+        note = "the optimiser gave up" if is_advice else str(error)
         return Fit(**counts, status="not_converged", note=note)
 
     names = PARAMETERS[model_name]

@@ -17,6 +17,8 @@ from perennial.project import Project, lock_message
 #: How many lines of one error are shown; the rest is in the log.
 ERROR_LINES = 3
 
+_DBT_OPTIONS = ("--log-format", "json", "--no-use-colors")
+
 
 def build(project: Project, dbt_arguments: list[str], console: Console) -> None:
     """Run ``dbt build`` for a connector, and show what it does.
@@ -41,7 +43,7 @@ def build(project: Project, dbt_arguments: list[str], console: Console) -> None:
         environment["PERENNIAL_HOME"] = str(project.home)
     # the same interpreter, so that no other environment's dbt is found
     dbt = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
-    command = [sys.executable, "-c", dbt, "--log-format", "json", "build"]
+    command = [sys.executable, "-c", dbt, *_DBT_OPTIONS, "build"]
     with subprocess.Popen(
         [*command, *dbt_arguments],
         cwd=project.root,
@@ -100,7 +102,7 @@ def _follow_events(
                 progress.advance(task)
                 if name == "LogModelResult" and not console.is_terminal:
                     console.print(_model_line(data), markup=False, highlight=False)
-            elif name in ("MainEncounteredError", "RunResultError", "RunResultFailure"):
+            elif name in ("MainEncounteredError", "RunResultError"):
                 errors.append(_error(name, data))
     return errors, unparsed
 
