@@ -1,0 +1,140 @@
+"""Builds that the tests share: each in a home of its own, made once, by the product."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from filelock import FileLock
+
+ROOT = Path(__file__).parents[2]
+PERENNIAL = Path(sys.executable).parent / "perennial"
+MASTER_HEADER = " customer_id  date number_of_cds  dollar_value"
+
+
+@dataclass(frozen=True)
+class Build:
+    """One finished ``perennial build``."""
+
+    home: Path
+    exit_code: int
+    output: str
+    errors: str
+
+    @property
+    def file(self) -> Path:
+        return self.home / "warehouse" / "cdnow.duckdb"
+
+    @property
+    def manifest(self) -> dict:
+        return json.loads((self.home / "target" / "manifest.json").read_text())
+
+    def open(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect(str(self.file), read_only=True)
+
+    def rows(self, query: str, *parameters) -> list[tuple]:
+        with self.open() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def row(self, query: str, *parameters) -> tuple:
+        (row,) = self.rows(query, *parameters)
+        return row
+
+    def frame(self, query: str):
+        with self.open() as connection:
+            return connection.execute(query).df()
+
+    def digests(self) -> dict[str, tuple]:
+        """Rows and order-independent hash of every table and view."""
+        with self.open() as connection:
+            names = connection.execute(
+                "select table_schema, table_name from information_schema.tables"
+            ).fetchall()
+            return {
+                f"{schema}.{name}": connection.execute(
+                    "select count(*), bit_xor(hash(t)), sum(cast(hash(t) as hugeint)) "
+                    f'from "{schema}"."{name}" as t'
+                ).fetchone()
+                for schema, name in names
+            }
+
+
+def run_build(
+    home: Path,
+    folder: Path | None = None,
+    settings: dict | None = None,
+    environment: dict | None = None,
+    one_core: bool = False,
+) -> Build:
+    """Run ``perennial build`` for cdnow, as a user would, in a home of its own."""
+    command = [
+        str(PERENNIAL),
+        "build",
+        "--connector=cdnow",
+        "--",
+        f"--target-path={home / 'target'}",
+        f"--log-path={home / 'logs'}",
+        f"--vars={json.dumps(settings or {})}",
+    ]
+    if folder is not None:
+        environment = {"PERENNIAL_CDNOW_FOLDER": str(folder), **(environment or {})}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
+    finished = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**inherited, "PERENNIAL_HOME": str(home), **(environment or {})},
+        capture_output=True,
+        text=True,
+        preexec_fn=(lambda: os.sched_setaffinity(0, {0})) if one_core else None,
+    )
+    return Build(home, finished.returncode, finished.stdout, finished.stderr)
+
+
+def write_log(folder: Path, lines: Iterable[str], header: str = MASTER_HEADER) -> Path:
+    """Write a master log of one's own, and give its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{line}\r\n" for line in [header, *lines])
+    (folder / "CDNOW_master.txt").write_text(text, newline="")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_build(tmp_path_factory, worker_id) -> Callable[..., Build]:
+    """Build under a name, once for all workers; it must succeed."""
+    root = tmp_path_factory.getbasetemp()
+    root = root if worker_id == "master" else root.parent
+
+    def build(name: str, lines: Iterable[str] | None = None, **options) -> Build:
+        home = root / f"shared-{name}"
+        done = home / "done.json"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                home.mkdir()
+                if lines is not None:
+                    options["folder"] = write_log(home / "raw", lines)
+                built = run_build(home, **options)
+                done.write_text(
+                    json.dumps([built.exit_code, built.output, built.errors])
+                )
+        built = Build(home, *json.loads(done.read_text()))
+        assert built.exit_code == 0, built.output + built.errors
+        return built
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def master(shared_build) -> Build:
+    """The master log: 23,570 customers."""
+    return shared_build("master")
+
+
+@pytest.fixture(scope="session")
+def sample(shared_build) -> Build:
+    """The 1/10 sample log that the papers print their numbers for."""
+    return shared_build("sample", settings={"cdnow_log": "sample"})

@@ -1,0 +1,204 @@
+"""What a person types, and what comes back: exit codes, and errors of one line."""
+
+import datetime
+import os
+import subprocess
+import sys
+
+import duckdb
+import pytest
+from conftest import PERENNIAL, ROOT, run_build, write_log
+
+
+def run(*arguments, home=None, cwd=ROOT, **environment):
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
+    if home is not None:
+        environment["PERENNIAL_HOME"] = str(home)
+    return subprocess.run(
+        [PERENNIAL, *arguments],
+        cwd=cwd,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+def refused(finished, exit_code, told):
+    assert finished.returncode == exit_code, finished.stdout + finished.stderr
+    assert told in finished.stderr
+    assert "Traceback" not in finished.stdout + finished.stderr
+
+
+def test_help_teaches():
+    told = run("--help").stdout
+    for word in ("build", "follow", "charts", "version", "Exit codes"):
+        assert word in told
+
+
+def test_version_names_what_scores_depend_on():
+    told = run("version")
+    assert told.returncode == 0
+    for package in ("perennial 0.1.0", "duckdb 1.5.5", "lifetimes 0.11.3"):
+        assert package in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], "No such command"),
+        (["build", "--nonsense"], "No such option"),
+        (["build", "--connector", "nobody"], "choose from cdnow"),
+        (["build", "-c", "../../etc"], "choose from cdnow"),
+        (["follow"], "Missing argument"),
+        (["build", "--", "--nonsense"], "--nonsense"),
+    ],
+)
+def test_wrong_usage_is_exit_2(arguments, told, tmp_path):
+    refused(run(*arguments, home=tmp_path), 2, told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("{horizons_days: abc}", "horizons_days is abc, and must be a list"),
+        ("{horizons_days: []}", "horizons_days is [], and must be a list"),
+        ("{horizons_days: [0]}", "must be a whole number from 1 to 3650"),
+        ("{horizons_days: [true]}", "must be a whole number"),
+        ("{gross_margin: 1.5}", "must be a number from 0 to 1"),
+        ("{origin_dates: ['1997-02-30']}", "must be a date"),
+        ('{score_date: "1998-06-30\' or 1=1 --"}', "must be a date"),
+        ("{purchase_model: pareto}", "must be bg_nbd or mbg_nbd"),
+        ("{last_day_is_complete: maybe}", "must be true or false"),
+        ('{cdnow_log: "x\' union select 1 --"}', "must be master or sample"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line(settings, told, tmp_path):
+    finished = run(
+        "build", "--", "--vars", settings, "--target-path", str(tmp_path), home=tmp_path
+    )
+    refused(finished, 2, told)
+    assert finished.stderr.count("\n") == 1
+
+
+def test_outside_a_project_there_is_one_line(tmp_path):
+    """Installed in site-packages, there is no project beside the code either."""
+    code = (
+        "import perennial.project as p, pathlib, sys\n"
+        "p.__file__ = '/nowhere/a/b/c.py'\n"
+        "sys.argv = ['perennial', 'build']\n"
+        "from perennial.cli import main; main()"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    refused(finished, 2, "change into the folder that you cloned")
+
+
+def test_follow_before_a_build_says_what_to_run(tmp_path):
+    refused(run("follow", "00004", home=tmp_path), 1, "run perennial build")
+
+
+@pytest.mark.parametrize("customer", ["99999", "' or 1=1 --", "", "\U0001f600"])
+def test_an_unknown_customer_is_data_and_never_sql(sample, customer):
+    refused(run("follow", customer, home=sample.home), 1, "There is no customer")
+
+
+def test_follow_prints_the_path_from_raw_line_to_value(sample):
+    told = run("follow", "00004", home=sample.home)
+    assert told.returncode == 0
+    steps = [line.split("  ")[0] for line in told.stdout.splitlines()[1:]]
+    order = list(dict.fromkeys(steps))
+    assert order == [
+        "raw line",
+        "order",
+        "order day",
+        "as of",
+        "feature",
+        "parameter",
+        "value",
+    ]
+    assert "00004 0001 19970101  2   29.33" in told.stdout
+    assert "expected_value, 273 days" in told.stdout
+
+
+def test_follow_works_from_any_folder(sample, tmp_path):
+    assert run("follow", "00004", home=sample.home, cwd=tmp_path).returncode == 0
+
+
+def test_a_file_in_use_names_the_process(tmp_path):
+    (tmp_path / "warehouse").mkdir()
+    file = tmp_path / "warehouse" / "cdnow.duckdb"
+    with duckdb.connect(str(file)):
+        build = run_build(tmp_path)
+        follow = run("follow", "00004", home=tmp_path)
+    assert build.exit_code == 2
+    assert build.errors.count("\n") == 1
+    assert f"in use by another process (PID {os.getpid()})" in build.errors
+    refused(follow, 1, f"PID {os.getpid()}")
+
+
+def test_a_failing_model_is_told_in_a_few_lines(tmp_path):
+    """An amount too large for the exact sums: the database refuses the model."""
+    lines = [f" 00001 1997010{day}  1 999999999999999.00" for day in (1, 2, 3)] * 9
+    build = run_build(tmp_path / "home", write_log(tmp_path / "raw", lines))
+    assert build.exit_code == 1
+    assert "feat_purchases" in build.errors
+    assert "logs/dbt.log has the details" in build.errors
+    assert build.errors.count("\n") <= 5
+    assert "Traceback" not in build.output + build.errors
+
+
+def test_settings_of_ones_own_build_green(tmp_path):
+    """Unit tests hold whatever a person has set."""
+    settings = {
+        "cdnow_log": "sample",
+        "horizons_days": [30, 182],
+        "score_date": "1998-03-31",
+        "last_day_is_complete": False,
+        "origin_dates": [],
+        "origins_count": 2,
+        "training_dates_count": 2,
+        "training_step_days": 7,
+        "purchase_model": "mbg_nbd",
+        "annual_discount_rate": 0.25,
+        "gross_margin": 0.4,
+    }
+    build = run_build(tmp_path, settings=settings)
+    assert build.exit_code == 0, build.output + build.errors
+    assert build.rows(
+        "select horizon_days, origin_date from intermediate.model_splits "
+        "where role = 'test' order by all"
+    ) == [
+        (30, datetime.date(1998, 1, 30)),
+        (30, datetime.date(1998, 3, 1)),
+        (182, datetime.date(1997, 4, 1)),
+        (182, datetime.date(1997, 9, 30)),
+    ]
+    assert build.rows("select distinct model_source from marts.clv_scores") == [
+        ("mbg_nbd+gamma_gamma",)
+    ]
+
+
+def test_the_summary_says_what_was_built_and_what_to_do_next(sample):
+    for told in (
+        "2,357 customers, 6,919 orders worth 244,091.94; 0 rows in quarantine",
+        "Backtest of 1997-09-30, 273 days: bg_nbd expected",
+        "marts.clv_scores",
+        str(sample.file),
+        "make follow CUSTOMER=00004",
+    ):
+        assert told in sample.output
+
+
+def test_charts_are_drawn_from_the_marts(sample):
+    drawn = run("charts", home=sample.home)
+    assert drawn.returncode == 0, drawn.stderr
+    files = sorted((sample.home / "build" / "charts").glob("*.svg"))
+    assert [file.stem for file in files] == [
+        "amount_by_decile",
+        "one_customer",
+        "orders_by_frequency",
+    ]
+    before = [file.read_bytes() for file in files]
+    assert run("charts", home=sample.home).returncode == 0
+    assert [file.read_bytes() for file in files] == before

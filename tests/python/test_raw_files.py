@@ -1,0 +1,185 @@
+"""A fault of a file stops the build; a fault of a row goes to quarantine."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import run_build, write_log
+
+from perennial import cdnow
+from perennial.faults import FileFault
+
+GOOD = " 00001 19970101  1   11.77"
+HEADER = " customer_id  date number_of_cds  dollar_value"
+
+
+def broken(name: str, folder: Path) -> str:
+    """Make one of the files that cannot be used; what the one line must say."""
+    folder.mkdir()
+    file = folder / "CDNOW_master.txt"
+    text = f"{HEADER}\r\n{GOOD}\r\n"
+    if name == "missing":
+        return "it is missing"
+    if name == "empty":
+        file.touch()
+        return "line 1: the file is empty"
+    if name == "utf_16":
+        file.write_text(text, encoding="utf-16")
+        return "line 1: the encoding is UTF-16"
+    if name == "wrong_header":
+        file.write_text(text.replace("dollar_value", "euros"))
+        return "line 1: expected the header"
+    if name == "swapped_header":
+        file.write_text(text.replace("customer_id  date", "date  customer_id"))
+        return "line 1: expected the header"
+    if name == "no_header":
+        file.write_text(f"{GOOD}\n")
+        return "line 1: expected the header"
+    if name == "folder":
+        file.mkdir()
+        return "cannot be read"
+    raise AssertionError(name)
+
+
+FAULTS = [
+    "missing",
+    "empty",
+    "utf_16",
+    "wrong_header",
+    "swapped_header",
+    "no_header",
+    "folder",
+]
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_reader_names_file_and_line(name, tmp_path, monkeypatch):
+    told = broken(name, tmp_path / "raw")
+    monkeypatch.setenv("PERENNIAL_CDNOW_FOLDER", str(tmp_path / "raw"))
+    with pytest.raises(FileFault, match=told) as caught:
+        cdnow.read_log("master")
+    assert str(tmp_path / "raw" / "CDNOW_master.txt") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing", "utf_16"])
+def test_the_build_stops_with_one_line_before_any_model(name, tmp_path):
+    told = broken(name, tmp_path / "raw")
+    build = run_build(tmp_path / "home", folder=tmp_path / "raw")
+    assert build.exit_code == 1
+    assert told in build.errors
+    assert build.errors.count("\n") == 1
+    assert "Traceback" not in build.output + build.errors
+    assert build.output.strip() == ""
+    assert build.rows("select table_name from information_schema.tables") == []
+
+
+def test_a_fault_leaves_the_last_build_as_it_was(sample, tmp_path):
+    home = tmp_path / "home"
+    (home / "warehouse").mkdir(parents=True)
+    shutil.copy(sample.file, home / "warehouse" / "cdnow.duckdb")
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "CDNOW_sample.txt").touch()
+    build = run_build(home, tmp_path / "raw", settings={"cdnow_log": "sample"})
+    assert build.exit_code == 1
+    assert "CDNOW_sample.txt, line 1: the file is empty" in build.errors
+    assert build.digests() == sample.digests()
+
+
+def test_the_shipped_logs_are_read_whole():
+    for log, lines in {"master": 69659, "sample": 6919}.items():
+        path = cdnow.log_path(log)
+        read = cdnow.read_log(log)
+        header = 1 if log == "master" else 0
+        assert len(read) == lines == path.read_bytes().count(b"\n") - header
+        assert read["source_line"].tolist() == list(
+            range(1 + header, lines + 1 + header)
+        )
+        assert read["is_utf8"].all()
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("closed", [True, False])
+def test_line_ends_and_byte_order_mark_do_not_matter(
+    ending, mark, closed, tmp_path, monkeypatch
+):
+    text = mark + ending.join([HEADER, GOOD, GOOD]) + (ending if closed else "")
+    (tmp_path / "CDNOW_master.txt").write_text(text, newline="", encoding="utf-8")
+    monkeypatch.setenv("PERENNIAL_CDNOW_FOLDER", str(tmp_path))
+    read = cdnow.read_log("master")
+    assert read["source_text"].tolist() == [GOOD, GOOD]
+    assert read["source_line"].tolist() == [2, 3]
+
+
+#: Row faults, and the reason each must get. The raw bytes stay as they are.
+BAD_LINES = {
+    b" 00001 19970101  1": "unreadable_line",
+    b" 00001 19970101  1  11.77 9": "unreadable_line",
+    b"": "empty_line",
+    b"   ": "empty_line",
+    b" 00001 19970230  1   11.77": "unreadable_ordered_at",
+    b" 00001 1997-01-02  1   11.77": "unreadable_ordered_at",
+    b" 00001 19970101  1   abc": "unreadable_amount",
+    b" 00001 19970101  1   NaN": "unreadable_amount",
+    b" 00001 19970101  1   inf": "unreadable_amount",
+    b" 00001 19970101  1   11.775": "unreadable_amount",
+    b" 00001 19970101  1   1,234.50": "unreadable_amount",
+    b" 00001 19970101  1   -5.00": "negative_amount",
+    b" 000\x0001 19970101  1   11.77": "control_character",
+    b" caf\xe9 19970101  1   11.77": "unreadable_character",
+}
+
+
+@pytest.fixture(scope="session")
+def dirty(shared_build, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dirty")
+    good = [f" {i:05d} 1997010{1 + i % 9}  1   11.77".encode() for i in range(500)]
+    lines = [HEADER.encode(), *good, *BAD_LINES]
+    (folder / "CDNOW_master.txt").write_bytes(b"\r\n".join(lines) + b"\r\n")
+    return shared_build(
+        "dirty", folder=folder, settings={"refused_rows_threshold": 0.05}
+    )
+
+
+def test_every_bad_line_is_kept_with_its_reason(dirty):
+    rows = dirty.rows(
+        "select source_line, reject_reason, source_text from input.quarantine "
+        "order by source_line"
+    )
+    assert [reason for _, reason, _ in rows] == list(BAD_LINES.values())
+    assert [number for number, *_ in rows] == list(range(502, 502 + len(BAD_LINES)))
+    kept = [text for *_, text in rows]
+    delivered = [line.decode("utf-8", "backslashreplace") for line in BAD_LINES]
+    assert kept == delivered
+
+
+def test_lines_in_are_accepted_and_refused_lines(dirty):
+    assert dirty.row(
+        "select (select count(*) from raw.purchase_log), "
+        "(select count(*) from input.input_orders), "
+        "(select count(*) from input.quarantine)"
+    ) == (500 + len(BAD_LINES), 500, len(BAD_LINES))
+
+
+def test_too_many_refused_rows_stop_everything_below(tmp_path):
+    lines = [GOOD] * 199 + [" 00001 19970101  1   abc"]
+    folder = write_log(tmp_path / "at", lines)
+    at_threshold = run_build(tmp_path / "home-at", folder)
+    assert at_threshold.exit_code == 0, at_threshold.errors
+    folder = write_log(tmp_path / "over", lines[1:])
+    over = run_build(tmp_path / "home-over", folder)
+    assert over.exit_code == 1
+    assert "few_refused_rows_int_checked_orders" in over.output + over.errors
+    assert (
+        over.rows(
+            "select table_name from information_schema.tables "
+            "where table_schema = 'marts'"
+        )
+        == []
+    )
+
+
+def test_an_unknown_log_is_refused():
+    with pytest.raises(FileFault, match="master or sample"):
+        cdnow.read_log("other")
