@@ -38,7 +38,8 @@ follow: $(INSTALLED) built  ## one customer's path: make follow CUSTOMER=00004
 	@$(BIN)/perennial follow -- "$(CUSTOMER)"
 
 render: $(INSTALLED) built  ## figures and charts of README and docs, from the marts
-	@$(BIN)/python docs/render.py
+	@$(BIN)/perennial charts --folder docs/charts
+	@$(BIN)/cog -r -I docs README.md docs/walkthrough.md
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest \

@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -84,15 +85,18 @@ def charts(
     customer: Annotated[
         str, typer.Option(help="Whose history is drawn.")
     ] = EXAMPLE_CUSTOMER,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where they go; build/charts if not said.")
+    ] = None,
     connector: Connector = DEFAULT_CONNECTOR,
 ) -> None:
     """Draw the charts of the backtest and of one customer, from the marts.
 
-    They go to build/charts, as SVG. Needs matplotlib: `pip install 'perennial[charts]'`
+    As SVG. Needs matplotlib: `pip install 'perennial[charts]'`
     """
     from perennial.charts import draw_all
 
-    for path in draw_all(Project.find(connector), customer_id=customer):
+    for path in draw_all(Project.find(connector), folder, customer):
         _console().print(path, highlight=False, markup=False)
 
 

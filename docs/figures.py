@@ -1,0 +1,164 @@
+"""Figures of README and walk-through, from the working file: nothing is typed in.
+
+cog calls these where the pages say so; `make render` writes them, and a test fails when
+a page and the marts differ.
+"""
+
+from functools import cache
+
+import duckdb
+
+from perennial.follow import follow
+from perennial.project import DEFAULT_CONNECTOR, EXAMPLE_CUSTOMER, Project
+
+ORIGIN, HORIZON = "1997-09-30", 273
+
+NAMES = {
+    "bg_nbd": "BG/NBD and Gamma-Gamma",
+    "mbg_nbd": "MBG/NBD and Gamma-Gamma",
+    "own_rate": "own rate goes on",
+    "last_90_days": "last 90 days go on",
+    "population_rate": "everyone is average",
+    "recency_rule": "days since last order",
+}
+
+
+@cache
+def _connection() -> duckdb.DuckDBPyConnection:
+    return Project.find(DEFAULT_CONNECTOR).open()
+
+
+def _rows(query: str, *parameters) -> list[tuple]:
+    return _connection().execute(query, parameters).fetchall()
+
+
+def _metrics(target: str, wanted: list[str]) -> dict[str, list[float | None]]:
+    """By model, in the order of NAMES."""
+    found = {
+        (model_name, metric): value
+        for model_name, metric, value in _rows(
+            "select model_name, metric, metric_value from marts.clv_backtest_metrics "
+            "where as_of_date = ? and horizon_days = ? and target = ?",
+            ORIGIN,
+            HORIZON,
+            target,
+        )
+    }
+    models = [name for name in NAMES if (name, wanted[0]) in found]
+    return {name: [found[name, metric] for metric in wanted] for name in models}
+
+
+def backtest_of_amounts() -> str:
+    """Table of the errors in spend, orders and rank."""
+    amounts = _metrics(
+        "amount", ["total_error", "mean_absolute_error", "normalised_gini"]
+    )
+    orders = _metrics("orders", ["total_error", "mean_absolute_error"])
+    lines = [
+        "| model | orders, total | orders, per customer | spend, total "
+        "| spend, per customer | spend, Gini |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for model, (spend_total, spend_each, gini) in amounts.items():
+        orders_total, orders_each = orders[model]
+        lines.append(
+            f"| {NAMES[model]} | {orders_total:+.1%} | {orders_each:.3f} "
+            f"| {spend_total:+.1%} | {spend_each:.2f} | {gini:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def backtest_of_activity() -> str:
+    """Table of how well the coming activity is ranked and told as a probability."""
+    activity = _metrics(
+        "activity",
+        [
+            "roc_auc",
+            "average_precision",
+            "brier_score",
+            "expected_calibration_error",
+        ],
+    )
+    lines = [
+        "| model | AUC | PR-AUC | Brier | calibration error |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for model, (auc, precision, brier, gap) in activity.items():
+        brier, gap = ("" if x is None else f"{x:.3f}" for x in (brier, gap))
+        lines.append(
+            f"| {NAMES[model]} | {auc:.3f} | {precision:.3f} | {brier} | {gap} |"
+        )
+    return "\n".join(lines)
+
+
+def holdout() -> str:
+    """Tell what really happened in the window of the tables."""
+    ((customers, orders, amount, active),) = _rows(
+        "select count(*), sum(future_order_days_count), sum(future_order_amount), "
+        "count(*) filter (where is_active) from outcomes.outcome_purchases "
+        "where as_of_date = ? and horizon_days = ?",
+        ORIGIN,
+        HORIZON,
+    )
+    return (
+        f"What happened in those {HORIZON} days: {customers:,} customers made "
+        f"{orders:,} order\ndays worth {amount:,.0f}, and {active / customers:.1%} "
+        "of them ordered at all."
+    )
+
+
+def sizes() -> str:
+    """Tell what was read, in a sentence."""
+    ((lines, orders, customers, refused, days),) = _rows(
+        "select (select count(*) from raw.purchase_log), "
+        "(select count(*) from marts.fct_orders), "
+        "(select count(*) from marts.dim_customers), "
+        "(select count(*) from input.quarantine), "
+        "(select count(*) from intermediate.int_customer_days)"
+    )
+    return (
+        f"{lines:,} lines of the log are {orders:,} purchases of {customers:,} "
+        f"customers on {days:,} customer-days;\n{refused} rows are in quarantine."
+    )
+
+
+@cache
+def _path() -> list[tuple[str, str, str, str]]:
+    return follow(Project.find(DEFAULT_CONNECTOR), EXAMPLE_CUSTOMER)
+
+
+def path(*steps: str, models: bool = True) -> str:
+    """Print the rows of these steps as a table; all steps if none is named."""
+    header = ("step", "model", "item", "value")
+    rows = [row for row in _path() if not steps or row[0] in steps]
+    columns = range(4) if models else (0, 2, 3)
+    table = [[str(row[i]) for i in columns] for row in [header, *rows]]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in table
+    ]
+    return "\n".join(["```", *(line.rstrip() for line in lines), "```"])
+
+
+def value_by_hand() -> str:
+    """Work out the value of the walk-through once more, from the rows above it."""
+    customer = {row[2]: row[3] for row in _path()}
+    orders = float(customer[f"expected_orders_count, {HORIZON} days"])
+    amount = float(customer[f"expected_order_amount, {HORIZON} days"])
+    expected = customer[f"expected_amount, {HORIZON} days"]
+    value = customer[f"expected_value, {HORIZON} days"]
+    p, q, gamma = (float(customer[f"gamma_gamma {k}"]) for k in ("p", "q", "gamma"))
+    x = int(customer["repeat_order_days_count"])
+    mean = float(customer["mean_repeat_order_day_amount"])
+    population = p * gamma / (q - 1)
+    weight = p * x / (p * x + q - 1)
+    assert abs((1 - weight) * population + weight * mean - amount) < 0.01
+    assert abs(orders * amount - float(expected)) < 0.01
+    return (
+        f"Gamma-Gamma mixes the customer's own mean, {mean:.2f}, with the mean of all\n"
+        f"customers, p gamma / (q - 1) = {population:.2f}. With {x} repeat order days "
+        f"the own mean\nweighs p x / (p x + q - 1) = {weight:.3f}, so an order should "
+        f"be worth {amount:.2f}. Times\n{orders:.4f} orders to expect in {HORIZON} "
+        f"days, that is {expected}. Discounted week by week,\n{value} remain."
+    )
