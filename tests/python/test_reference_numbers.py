@@ -6,6 +6,9 @@ Sources: Fader, Hardie and Lee (2005), table 2, figure 5 and the worked example
 """
 
 import pytest
+from sklearn.metrics import roc_auc_score
+
+from perennial import btyd
 
 ORIGIN, HORIZON = "1997-09-30", 273
 
@@ -151,3 +154,22 @@ def test_master_log_errors_are_those_of_the_literature(master):
 def test_probability_of_an_order_is_calibrated_and_beats_chance(master):
     assert metric(master, "activity", "expected_calibration_error") <= 0.05
     assert metric(master, "activity", "roc_auc") == pytest.approx(0.747, abs=0.002)
+
+
+def test_being_a_customer_still_ranks_worse_than_chance(master):
+    """Why P(alive) is published nowhere: it is 1 for everyone who ordered once."""
+    customers = master.frame(
+        f"""
+        select repeat_order_days_count as x, days_first_to_last_order / 7 as t_x,
+            days_since_first_order / 7 as age, is_active
+        from features.feat_purchases inner join outcomes.outcome_purchases
+            using (customer_id, as_of_date)
+        where as_of_date = '{ORIGIN}' and horizon_days = {HORIZON}
+        """
+    )
+    history = [customers[name].to_numpy() for name in ("x", "t_x", "age")]
+    fit = btyd.fit_purchases("bg_nbd", *history)
+    still = btyd.customer_still_probability(fit, *history)
+    assert roc_auc_score(customers["is_active"], still) == pytest.approx(
+        0.32, abs=0.005
+    )

@@ -1,0 +1,250 @@
+"""The house: arrows between layers, names, descriptions, and where the clock stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from perennial.project import DEFAULT_CONNECTOR
+
+#: For each layer, its prefix and the layers it may read.
+LAYERS = {
+    "staging": ("stg_", {"source", "staging"}),
+    "input": ("input_", {"intermediate", "input"}),
+    "intermediate": ("int_", {"staging", "input", "intermediate"}),
+    "features": ("feat_", {"intermediate"}),
+    "outcomes": ("outcome_", {"intermediate", "features"}),
+    "fits": ("fit_", {"intermediate", "features"}),
+    "scores": ("score_", {"intermediate", "features", "fits"}),
+    "evaluations": (
+        "eval_",
+        {"intermediate", "features", "outcomes", "scores", "evaluations"},
+    ),
+    "marts": (
+        "",
+        {"input", "intermediate", "features", "fits", "scores", "evaluations"},
+    ),
+}
+
+#: Nouns that need no prefix, each with the reason.
+PLAIN_NOUNS = {
+    "quarantine": "what people look for when a row is missing",
+    "model_splits": "the dates of every model, which the docs call by this name",
+}
+
+
+@pytest.fixture(scope="module")
+def nodes(master):
+    return {
+        key: node
+        for key, node in master.manifest["nodes"].items()
+        if node["resource_type"] == "model"
+    }
+
+
+def layer(node) -> str:
+    if node["resource_type"] == "source":
+        return "source"
+    return node["config"]["schema"]
+
+
+def test_arrows_run_down_the_layers(master, nodes):
+    everything = {**nodes, **master.manifest["sources"]}
+    wrong = [
+        (node["name"], everything[parent]["name"])
+        for node in nodes.values()
+        for parent in node["depends_on"]["nodes"]
+        if layer(everything[parent]) not in LAYERS[layer(node)][1]
+    ]
+    assert wrong == []
+    assert len(nodes) > 25
+
+
+def test_names_tell_the_layer(nodes):
+    wrong = [
+        node["name"]
+        for node in nodes.values()
+        if not node["name"].startswith(LAYERS[layer(node)][0])
+        and node["name"] not in PLAIN_NOUNS
+    ]
+    assert wrong == []
+
+
+def test_every_model_stands_beside_its_own_yaml(nodes):
+    for node in nodes.values():
+        file = ROOT / node["original_file_path"]
+        assert file.with_suffix(".yml").exists(), file
+        assert node["patch_path"].endswith(f"{node['name']}.yml")
+
+
+def test_every_model_and_every_column_is_described(master, nodes):
+    for node in nodes.values():
+        assert node["description"].strip(), node["name"]
+        described = {name: col["description"] for name, col in node["columns"].items()}
+        actual = {
+            column
+            for (column,) in master.rows(
+                "select column_name from information_schema.columns "
+                "where table_schema = ? and table_name = ?",
+                layer(node),
+                node["name"],
+            )
+        }
+        assert set(described) == actual, node["name"]
+        assert all(text.strip() for text in described.values()), node["name"]
+    for source in master.manifest["sources"].values():
+        assert source["description"]
+        assert all(col["description"] for col in source["columns"].values())
+
+
+def test_every_macro_of_ours_is_described(master):
+    ours = [
+        macro
+        for macro in master.manifest["macros"].values()
+        if macro["package_name"] == "perennial"
+        and not macro["name"].startswith("test_")
+    ]
+    assert len(ours) > 10
+    assert [macro["name"] for macro in ours if not macro["description"].strip()] == []
+
+
+def test_every_model_has_its_grain_tested_and_told(master, nodes):
+    tested = {
+        parent
+        for test in master.manifest["nodes"].values()
+        if test["resource_type"] == "test"
+        and (test.get("test_metadata") or {}).get("name") == "one_row_per"
+        for parent in test["depends_on"]["nodes"]
+    }
+    for key, node in nodes.items():
+        if node["name"] != "int_settings":  # one row, by its shape
+            assert key in tested, node["name"]
+        if node["language"] == "sql":
+            assert node["raw_code"].startswith("-- Grain: "), node["name"]
+        else:
+            assert "Grain: " in node["raw_code"].split("\n")[0], node["name"]
+
+
+def test_marts_have_contracts_and_input_too(nodes):
+    for node in nodes.values():
+        if layer(node) in ("marts", "input"):
+            assert node["contract"]["enforced"], node["name"]
+
+
+def test_python_models_are_doorways(nodes):
+    python = [node for node in nodes.values() if node["language"] == "python"]
+    assert {node["name"] for node in python} == {"fit_clv", "score_clv"}
+    for node in python:
+        assert len(node["raw_code"].splitlines()) <= 30, node["name"]
+
+
+def code_of(node) -> str:
+    """Without comments, which may speak of anything."""
+    return re.sub(r"--.*|\{#.*?#\}", "", node["raw_code"])
+
+
+def test_only_the_clock_compares_with_an_as_of_date(nodes):
+    """An equality joins two rows of one date; an inequality draws the line of time."""
+    comparison = re.compile(r"as_of_date\s*(<|>)|(<|>)=?\s*\w*\.?as_of_date")
+    wrong = [
+        node["name"] for node in nodes.values() if comparison.search(code_of(node))
+    ]
+    # the clock itself cuts training dates off at the first day of the data
+    assert wrong == ["model_splits"]
+
+
+def test_no_model_reads_the_wall_clock(nodes):
+    wall_clock = re.compile(
+        r"current_date|current_time|\bnow\(|today\(|getdate|datetime\.now|"
+        r"run_started_at|time\.time",
+        re.IGNORECASE,
+    )
+    assert [n["name"] for n in nodes.values() if wall_clock.search(code_of(n))] == []
+
+
+def test_p_alive_is_published_nowhere(nodes):
+    for node in nodes.values():
+        if layer(node) == "marts":
+            assert not [name for name in node["columns"] if "alive" in name]
+
+
+def test_sums_are_exact(nodes):
+    """avg() of doubles changes its last bits with the order of rows."""
+    inexact = re.compile(r"\b(avg|stddev|var_pop|var_samp|fsum)\(", re.IGNORECASE)
+    assert [n["name"] for n in nodes.values() if inexact.search(code_of(n))] == []
+
+
+def test_no_setting_is_pasted_as_text(nodes):
+    """Settings come through the macro that checks them; the connector names a ref."""
+    pasted = re.compile(r"var\(")
+    for node in nodes.values():
+        for line in code_of(node).splitlines():
+            if pasted.search(line):
+                assert "var('connector')" in line, (node["name"], line)
+
+
+def test_the_default_connector_is_the_same_everywhere():
+    named = [
+        name
+        for file in ("dbt_project.yml", "profiles.yml")
+        for name in re.findall(
+            r"env_var\('PERENNIAL_CONNECTOR', '(\w+)'\)", (ROOT / file).read_text()
+        )
+    ]
+    assert len(named) == 3
+    assert set(named) == {DEFAULT_CONNECTOR}
+    make = (ROOT / "Makefile").read_text()
+    assert f"CONNECTOR ?= $(or $(PERENNIAL_CONNECTOR),{DEFAULT_CONNECTOR})" in make
+
+
+def tracked_text() -> list[tuple[Path, str]]:
+    skip = {".git", "target", "logs", "build", "warehouse", "dbt_packages"}
+    files = [
+        path
+        for path in ROOT.rglob("*")
+        if path.is_file()
+        and not any(
+            part in skip or part.startswith(".venv") or part.endswith("cache__")
+            for part in path.relative_to(ROOT).parts
+        )
+    ]
+    texts = []
+    for path in files:
+        try:
+            texts.append((path, path.read_text()))
+        except UnicodeDecodeError:
+            continue
+    return texts
+
+
+def test_no_file_names_a_registry_or_a_folder_of_somebodys_machine():
+    registry = re.compile(
+        "index"
+        + r"-url [^-]|https?://[^\s\"]*/(simple|packages)/|files\.python"
+        + "hosted"
+    )
+    home = re.compile(r"(?<![\w.])/(home|Users|root|work|opt)/\w")
+    wrong = [
+        path.name
+        for path, text in tracked_text()
+        if registry.search(text) or home.search(text)
+    ]
+    assert wrong == []
+
+
+def test_no_model_is_ever_pickled():
+    words = re.compile(r"\b(pickle|joblib|cloudpickle|dill)\b")
+    for folder in ("src", "python_models"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert not words.search(path.read_text()), path
+
+
+def test_one_module_knows_lifetimes():
+    importing = re.compile(r"^\s*(from|import) lifetimes", re.MULTILINE)
+    known = [
+        path.name
+        for path in (ROOT / "src").rglob("*.py")
+        if importing.search(path.read_text())
+    ]
+    assert known == ["btyd.py"]

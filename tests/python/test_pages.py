@@ -1,0 +1,72 @@
+"""README and walk-through say what the marts say, to the digit."""
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from conftest import PERENNIAL, ROOT
+
+PAGES = ["README.md", "docs/walkthrough.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_says_what_the_marts_say(master, page):
+    checked = subprocess.run(
+        [Path(sys.executable).parent / "cog", "--check", "-I", "docs", page],
+        cwd=ROOT,
+        env=os.environ | {"PERENNIAL_HOME": str(master.home)},
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr + "run: make render"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_changed_figure_would_be_noticed(master, page, tmp_path):
+    text = (ROOT / page).read_text()
+    changed = tmp_path / "page.md"
+    changed.write_text(text.replace("29.33", "29.34"))
+    assert changed.read_text() != text
+    checked = subprocess.run(
+        [Path(sys.executable).parent / "cog", "--check", "-I", "docs", changed],
+        cwd=ROOT,
+        env=os.environ | {"PERENNIAL_HOME": str(master.home)},
+        capture_output=True,
+    )
+    assert checked.returncode == 5
+
+
+def digest(svg: Path) -> str:
+    """The digest of the data that a chart was drawn from, which it carries."""
+    (found,) = re.findall(r"data sha256 ([0-9a-f]{64})", svg.read_text())
+    return found
+
+
+def test_the_charts_in_the_readme_are_of_these_marts(master, tmp_path):
+    drawn = subprocess.run(
+        [PERENNIAL, "charts", "--folder", tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"PERENNIAL_HOME": str(master.home)},
+        capture_output=True,
+        text=True,
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    shown = sorted((ROOT / "docs" / "charts").glob("*.svg"))
+    assert [file.name for file in shown] == sorted(f.name for f in tmp_path.iterdir())
+    assert [digest(f) for f in shown] == [digest(tmp_path / f.name) for f in shown]
+    for file in shown:
+        ElementTree.parse(file)
+        assert f"docs/charts/{file.name}" in (ROOT / "README.md").read_text()
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in ROOT.glob("**/*.md"):
+        if any(part.startswith((".venv", "target")) for part in page.parts):
+            continue
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in link:
+                assert (page.parent / link).exists(), (page.name, link)
