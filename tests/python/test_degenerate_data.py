@@ -16,7 +16,7 @@ def line(customer: int, day: datetime.date, amount: float = 10.0) -> str:
 
 def simulated_days(seed: int, customers: int) -> list[tuple[int, datetime.date]]:
     """Order days of customers who come, order at random and leave, as BG/NBD says."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(100 + seed)
     start = random.integers(0, 90, customers)
     days_left = (END - datetime.date(1997, 1, 1)).days - start
     truth = {"r": 1.2, "alpha": 30.0, "a": 0.8, "b": 2.5}
