@@ -108,17 +108,21 @@ def holdout() -> str:
 
 
 def sizes() -> str:
-    """Tell what was read, in a sentence."""
-    ((lines, orders, customers, refused, days),) = _rows(
+    """Tell what was read, in a few sentences."""
+    ((lines, again, orders, free, customers, days, refused),) = _rows(
         "select (select count(*) from raw.purchase_log), "
+        "(select count(*) - count(distinct source_text) from raw.purchase_log), "
         "(select count(*) from marts.fct_orders), "
+        "(select count(*) from marts.fct_orders where amount = 0), "
         "(select count(*) from marts.dim_customers), "
-        "(select count(*) from input.quarantine), "
-        "(select count(*) from intermediate.int_customer_days)"
+        "(select count(*) from intermediate.int_customer_days), "
+        "(select count(*) from input.quarantine)"
     )
     return (
         f"{lines:,} lines of the log are {orders:,} purchases of {customers:,} "
-        f"customers on {days:,} customer-days;\n{refused} rows are in quarantine."
+        f"customers on {days:,} customer-days;\n{refused} rows are in quarantine. "
+        f"{again} lines repeat another one and {free} purchases were free: the log\n"
+        "has no key, so each counts."
     )
 
 

@@ -50,6 +50,18 @@ PARAMETERS = {
 #: The models of how often; Gamma-Gamma is the one of how much.
 PURCHASE_MODELS = ("bg_nbd", "mbg_nbd")
 
+#: How a fit can end: ``ok``, or the guard that refused it.
+FIT_STATUSES = (
+    "ok",
+    "too_few_repeat_customers",
+    "not_converged",
+    "not_finite",
+    "start_value_returned",
+    "out_of_range",
+    "no_standard_error",
+    "no_finite_mean_amount",
+)
+
 # lifetimes starts every logarithm of a parameter here; a fit that ends where it began
 # has learned nothing, whatever the optimiser says
 _START_VALUE = np.exp(0.1)
@@ -68,7 +80,7 @@ class Fit:
     customers_count, repeat_customers_count : int
         Customers the model was fitted on, and those of them who came back.
     status : str
-        ``ok``, or the name of the guard that refused the fit.
+        One of :data:`FIT_STATUSES`.
     note : str
         What the guard saw, in words; empty when the status is ``ok``.
     parameters, standard_errors : dict of str to float

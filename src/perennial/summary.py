@@ -1,6 +1,6 @@
 """What a build made, in a few lines: sizes, headline figures, and where to go next."""
 
-from perennial.project import EXAMPLE_CUSTOMER, Project
+from perennial.project import DEFAULT_CONNECTOR, EXAMPLE_CUSTOMER, Project
 
 _MARTS = """
 select table_name
@@ -85,13 +85,14 @@ def summary(project: Project) -> str:
     ]
     lines += ["", f"Marts in {project.working_file}:"]
     lines += [f"  marts.{name:<26} {rows:>9,} rows" for name, rows in sizes]
-    lines += ["", "Next:"]
-    if a_customer is not None:
-        lines += [
-            f"  make follow CUSTOMER={a_customer}  one customer, from raw line to value"
-        ]
-    lines += [
-        "  make docs                    the lineage site, every column described",
-        "  make charts                  the backtest, drawn",
+    is_default = project.connector == DEFAULT_CONNECTOR
+    other = "" if is_default else f" CONNECTOR={project.connector}"
+    steps = [
+        (f"make docs{other}", "the lineage site, every column described"),
+        (f"make charts{other}", "the backtest, drawn"),
     ]
+    if a_customer is not None:
+        follow = f"make follow CUSTOMER={a_customer}{other}"
+        steps.insert(0, (follow, "one customer, from raw line to value"))
+    lines += ["", "Next:", *(f"  {step:<28} {what}" for step, what in steps)]
     return "\n".join(lines)

@@ -90,9 +90,14 @@ def run_build(
         env={**inherited, "PERENNIAL_HOME": str(home), **(environment or {})},
         capture_output=True,
         text=True,
-        preexec_fn=(lambda: os.sched_setaffinity(0, {0})) if one_core else None,
+        preexec_fn=_stay_on_one_core if one_core else None,
     )
     return Build(home, finished.returncode, finished.stdout, finished.stderr)
+
+
+def _stay_on_one_core() -> None:
+    if hasattr(os, "sched_setaffinity"):  # Linux alone
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
 def write_log(folder: Path, lines: Iterable[str], header: str = MASTER_HEADER) -> Path:
@@ -101,6 +106,13 @@ def write_log(folder: Path, lines: Iterable[str], header: str = MASTER_HEADER) -
     text = "".join(f"{line}\r\n" for line in [header, *lines])
     (folder / "CDNOW_master.txt").write_text(text, newline="")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_of_the_users(monkeypatch) -> None:
+    """Tests see none of the settings that the user's shell may hold."""
+    for name in [name for name in os.environ if name.startswith("PERENNIAL_")]:
+        monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")

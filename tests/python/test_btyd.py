@@ -292,7 +292,7 @@ def test_row_order_does_not_move_a_digit(published):
 
 
 def test_a_failing_optimiser_prints_nothing(capfd):
-    """lifetimes dumps the state of its optimiser on the screen of whoever builds."""
+    """Left alone, lifetimes dumps the state of its optimiser on the screen."""
     fit = btyd.fit_spend(np.arange(1, 201) % 5 + 1, np.full(200, 10.0))
     assert fit.status == "not_converged"
     assert capfd.readouterr() == ("", "")

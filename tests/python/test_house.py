@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
+from perennial.btyd import FIT_STATUSES
 from perennial.project import DEFAULT_CONNECTOR
 
 #: For each layer, its prefix and the layers it may read.
@@ -248,3 +249,19 @@ def test_one_module_knows_lifetimes():
         if importing.search(path.read_text())
     ]
     assert known == ["btyd.py"]
+
+
+def test_every_fit_status_is_accepted_and_explained(master):
+    (accepted,) = [
+        test["test_metadata"]["kwargs"]["values"]
+        for test in master.manifest["nodes"].values()
+        if test["resource_type"] == "test"
+        and (test.get("test_metadata") or {}).get("name") == "accepted_values"
+        and test["column_name"] == "fit_status"
+    ]
+    assert accepted == list(FIT_STATUSES)
+    code = (ROOT / "src/perennial/btyd.py").read_text()
+    assert set(re.findall(r'(?:status=|return )"(\w+)"', code)) == set(FIT_STATUSES)
+    for page in ("models/vocabulary.md", "docs/methods.md"):
+        text = (ROOT / page).read_text()
+        assert [s for s in FIT_STATUSES[1:] if f"`{s}`" not in text] == []
