@@ -148,6 +148,14 @@ def test_a_failing_model_is_told_in_a_few_lines(tmp_path):
     assert "Traceback" not in build.output + build.errors
 
 
+def test_a_score_date_after_the_data_stops_the_build(tmp_path):
+    settings = {"cdnow_log": "sample", "score_date": "1998-07-01"}
+    build = run_build(tmp_path, settings=settings)
+    assert build.exit_code == 1
+    assert "assert_the_score_date_lies_within_the_data" in build.errors
+    assert build.rows("select 1 from duckdb_tables() where schema_name = 'fits'") == []
+
+
 def test_settings_of_ones_own_build_green(tmp_path):
     """Unit tests hold whatever a person has set."""
     settings = {

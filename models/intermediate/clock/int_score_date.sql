@@ -22,20 +22,26 @@ newest as (
 
 ),
 
-score_date as (
+complete as (
 
     select
         first_activity_date,
-        last_activity_date,
-        {% if pinned -%}
-            {{ date_literal(pinned) }}
-        {%- else -%}
-            {{ days_after('last_activity_date', -incomplete_days) }}
-        {%- endif %} as score_date
+        {{ days_after('last_activity_date', -incomplete_days) }} as last_complete_date
 
     from newest
 
     where last_activity_date is not null
+
+),
+
+score_date as (
+
+    select
+        first_activity_date,
+        last_complete_date,
+        {{ date_literal(pinned) if pinned else 'last_complete_date' }} as score_date
+
+    from complete
 
 )
 
