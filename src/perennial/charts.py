@@ -101,7 +101,7 @@ def draw_all(
         If matplotlib is not installed, nothing was built yet, or there is no data.
     """
     if mpl is None:
-        raise Fault("Charts need matplotlib: run pip install 'perennial[charts]'.")
+        raise Fault("Charts need matplotlib: run pip install matplotlib.")
     folder = folder or project.home / "build" / "charts"
     folder.mkdir(parents=True, exist_ok=True)
     paths = []

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from perennial import __version__
 from perennial.faults import Fault
@@ -60,7 +61,7 @@ def build(
     project = Project.find(connector)
     console = _console()
     run_build(project, dbt_arguments or [], console)
-    console.print(summary(project), highlight=False)
+    console.print(summary(project), highlight=False, markup=False)
 
 
 @app.command()
@@ -76,8 +77,8 @@ def follow(customer: str, connector: Connector = DEFAULT_CONNECTOR) -> None:
     for column in ("step", "model", "item", "value"):
         table.add_column(column, overflow="fold")
     for row in follow_customer(Project.find(connector), customer):
-        table.add_row(*map(str, row))
-    _console().print(table, highlight=False, markup=False)
+        table.add_row(*(Text(str(cell)) for cell in row))
+    _console().print(table, highlight=False)
 
 
 @app.command()
@@ -92,7 +93,7 @@ def charts(
 ) -> None:
     """Draw the charts of the backtest and of one customer, from the marts.
 
-    As SVG. Needs matplotlib: `pip install 'perennial[charts]'`
+    As SVG. Needs matplotlib, which `make build` installs.
     """
     from perennial.charts import draw_all
 

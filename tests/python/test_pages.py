@@ -25,11 +25,18 @@ def test_a_page_says_what_the_marts_say(master, page):
     assert checked.returncode == 0, checked.stdout + checked.stderr + "run: make render"
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_changed_figure_would_be_noticed(master, page, tmp_path):
+@pytest.mark.parametrize(
+    ("page", "figure", "wrong"),
+    [
+        ("README.md", "-14.3%", "-14.2%"),
+        ("README.md", "69,659", "69,658"),
+        ("docs/walkthrough.md", "29.33", "29.34"),
+    ],
+)
+def test_a_changed_figure_would_be_noticed(master, page, figure, wrong, tmp_path):
     text = (ROOT / page).read_text()
     changed = tmp_path / "page.md"
-    changed.write_text(text.replace("29.33", "29.34"))
+    changed.write_text(text.replace(figure, wrong))
     assert changed.read_text() != text
     checked = subprocess.run(
         [Path(sys.executable).parent / "cog", "--check", "-I", "docs", changed],

@@ -1,10 +1,12 @@
 """A fault of a file stops the build; a fault of a row goes to quarantine."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import run_build, write_log
+from conftest import PERENNIAL, ROOT, run_build, write_log
 
 from perennial import cdnow
 from perennial.faults import FileFault
@@ -131,10 +133,15 @@ BAD_LINES = {
 }
 
 
+#: An id is data: to SQL, to a spreadsheet and to a terminal.
+ODD_CUSTOMER = "=[red]O'Neill;--\U0001f600"
+
+
 @pytest.fixture(scope="session")
 def dirty(shared_build, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dirty")
-    good = [f" {i:05d} 1997010{1 + i % 9}  1   11.77".encode() for i in range(500)]
+    good = [f" {i:05d} 1997010{1 + i % 9}  1   11.77".encode() for i in range(499)]
+    good.append(f" {ODD_CUSTOMER} 19970101  1   11.77".encode())
     lines = [HEADER.encode(), *good, *BAD_LINES]
     (folder / "CDNOW_master.txt").write_bytes(b"\r\n".join(lines) + b"\r\n")
     return shared_build(
@@ -160,6 +167,18 @@ def test_lines_in_are_accepted_and_refused_lines(dirty):
         "(select count(*) from input.input_orders), "
         "(select count(*) from input.quarantine)"
     ) == (500 + len(BAD_LINES), 500, len(BAD_LINES))
+
+
+def test_an_odd_customer_is_followed_by_the_letter(dirty):
+    followed = subprocess.run(
+        [PERENNIAL, "follow", ODD_CUSTOMER],
+        cwd=ROOT,
+        env=os.environ | {"PERENNIAL_HOME": str(dirty.home)},
+        capture_output=True,
+        text=True,
+    )
+    assert followed.returncode == 0, followed.stderr
+    assert f"{ODD_CUSTOMER} 19970101  1   11.77" in followed.stdout
 
 
 def test_too_many_refused_rows_stop_everything_below(tmp_path):
