@@ -6,8 +6,6 @@ a page and the marts differ.
 
 from functools import cache
 
-import duckdb
-
 from perennial.follow import follow
 from perennial.project import DEFAULT_CONNECTOR, EXAMPLE_CUSTOMER, Project
 
@@ -23,13 +21,9 @@ NAMES = {
 }
 
 
-@cache
-def _connection() -> duckdb.DuckDBPyConnection:
-    return Project.find(DEFAULT_CONNECTOR).open()
-
-
 def _rows(query: str, *parameters) -> list[tuple]:
-    return _connection().execute(query, parameters).fetchall()
+    with Project.find(DEFAULT_CONNECTOR).reading() as connection:
+        return connection.execute(query, parameters).fetchall()
 
 
 def _metrics(target: str, wanted: list[str]) -> dict[str, list[float | None]]:

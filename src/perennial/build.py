@@ -53,15 +53,13 @@ def build(project: Project, dbt_arguments: list[str], console: Console) -> None:
         text=True,
     ) as process:
         errors, unparsed = _follow_events(_events(process.stdout), console)
-    if process.returncode == 0:
-        return
-    if not errors:
-        raise UsageFault(
-            _last_line(unparsed) or f"dbt ended with {process.returncode}."
-        )
-    for error in errors[:-1]:
-        console.print(error, style="red", markup=False, highlight=False)
-    _raise(errors[-1], process.returncode)
+    if process.returncode != 0:
+        for error in errors[:-1]:
+            console.print(
+                error, style="red", markup=False, highlight=False, soft_wrap=True
+            )
+        last = errors[-1] if errors else _last_line(unparsed)
+        raise _fault(last, process.returncode)
 
 
 def _events(lines: Iterator[str]) -> Iterator[dict[str, Any] | str]:
@@ -101,9 +99,20 @@ def _follow_events(
             elif name in ("LogModelResult", "LogTestResult"):
                 progress.advance(task)
                 if name == "LogModelResult" and not console.is_terminal:
-                    console.print(_model_line(data), markup=False, highlight=False)
+                    console.print(
+                        _model_line(data), markup=False, highlight=False, soft_wrap=True
+                    )
             elif name in ("MainEncounteredError", "RunResultError"):
                 errors.append(_error(name, data))
+            elif name == "RunResultWarningMessage":
+                warning = _error(name, data)
+                console.print(
+                    warning,
+                    style="yellow",
+                    markup=False,
+                    highlight=False,
+                    soft_wrap=True,
+                )
     return errors, unparsed
 
 
@@ -131,13 +140,13 @@ def _error(event_name: str, data: dict[str, Any]) -> str:
     return "\n".join(lines[:ERROR_LINES])
 
 
-def _raise(error: str, returncode: int) -> None:
+def _fault(error: str, returncode: int) -> Fault:
+    # dbt ends with 2 when it could not begin, and a raw file is a reason not to
     if error.startswith("raw file "):
-        raise Fault(error)
-    # dbt ends with 1 when a node failed, with 2 when it could not begin
-    if returncode == 1:
-        raise Fault(f"{error}\nThe build stopped there; logs/dbt.log has the details.")
-    raise UsageFault(lock_message(error) or error)
+        return Fault(error)
+    if returncode == 2:
+        return UsageFault(lock_message(error) or error)
+    return Fault(f"{error}\nThe build stopped there; logs/dbt.log has the details.")
 
 
 def _last_line(lines: list[str]) -> str:

@@ -105,7 +105,7 @@ def draw_all(
     folder = folder or project.home / "build" / "charts"
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with project.open() as connection, mpl.rc_context(_STYLE):
+    with project.reading() as connection, mpl.rc_context(_STYLE):
         for name, (data, draw) in _charts(connection, customer_id).items():
             if not data.empty:
                 paths.append(_save(draw(data), data, folder / f"{name}.svg"))

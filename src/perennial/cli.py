@@ -61,7 +61,11 @@ def build(
     project = Project.find(connector)
     console = _console()
     run_build(project, dbt_arguments or [], console)
-    console.print(summary(project), highlight=False, markup=False)
+    try:
+        told = summary(project)
+    except Fault as fault:  # only a part was built
+        told = str(fault)
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -98,7 +102,7 @@ def charts(
     from perennial.charts import draw_all
 
     for path in draw_all(Project.find(connector), folder, customer):
-        _console().print(path, highlight=False, markup=False)
+        _console().print(path, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

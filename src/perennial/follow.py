@@ -30,7 +30,7 @@ def follow(project: Project, customer_id: str) -> list[tuple[str, str, str, str]
     Fault
         If nothing was built yet, or there is no such customer.
     """
-    with project.open() as connection:
+    with project.reading() as connection:
         connection.execute("set variable customer_id = ?", [customer_id])
         query = _rendered(connection, (project.root / ANALYSIS).read_text())
         rows = connection.execute(query).fetchall()
@@ -51,5 +51,5 @@ def _rendered(connection: duckdb.DuckDBPyConnection, template: str) -> str:
     return (
         jinja2.Environment(undefined=jinja2.StrictUndefined)
         .from_string(template)
-        .render(ref=lambda name: f'"{schemas[name]}"."{name}"')
+        .render(ref=lambda name: f'"{schemas.get(name, "main")}"."{name}"')
     )

@@ -1,6 +1,8 @@
 """Where the dbt project, the working file and everything else of a run lie."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +72,25 @@ class Project:
         """The DuckDB file that ``dbt build`` writes."""
         return self.home / "warehouse" / f"{self.connector}.duckdb"
 
-    def open(self) -> duckdb.DuckDBPyConnection:
-        """Open the working file for reading.
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the working file for reading, and close it again.
 
         Raises
         ------
         Fault
-            If there is none yet, or a build holds it.
+            If there is none yet, a build holds it, or a table in it was never built.
         """
+        with self._open() as connection:
+            try:
+                yield connection
+            except duckdb.CatalogException as error:
+                missing = str(error).splitlines()[0].removeprefix("Catalog Error: ")
+                raise Fault(
+                    f"{missing} Run perennial build without a selection."
+                ) from None
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
         if not self.working_file.exists():
             raise Fault(
                 f"{self.working_file} is not there yet: "

@@ -58,7 +58,7 @@ def summary(project: Project) -> str:
     str
         Lines for a terminal.
     """
-    with project.open() as connection:
+    with project.reading() as connection:
         marts = [name for (name,) in connection.execute(_MARTS).fetchall()]
         sizes = [(name, len(connection.table(f'marts."{name}"'))) for name in marts]
         values = connection.execute(_VALUES).fetchall()

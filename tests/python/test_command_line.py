@@ -148,6 +148,20 @@ def test_a_failing_model_is_told_in_a_few_lines(tmp_path):
     assert "Traceback" not in build.output + build.errors
 
 
+def test_a_part_can_be_built_and_what_is_missing_is_told(tmp_path):
+    built = run(
+        "build",
+        "--",
+        "--select=int_settings",
+        f"--target-path={tmp_path / 'target'}",
+        home=tmp_path,
+    )
+    assert built.returncode == 0, built.stderr
+    assert "Run perennial build without a selection" in built.stdout
+    for command in (["follow", "00004"], ["charts"]):
+        refused(run(*command, home=tmp_path), 1, "Run perennial build")
+
+
 def test_a_score_date_after_the_data_stops_the_build(tmp_path):
     settings = {"cdnow_log": "sample", "score_date": "1998-07-01"}
     build = run_build(tmp_path, settings=settings)
