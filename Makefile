@@ -39,7 +39,7 @@ follow: $(INSTALLED) built  ## one customer's path: make follow CUSTOMER=00004
 
 render: $(INSTALLED) built  ## figures and charts of README and docs, from the marts
 	@$(BIN)/perennial charts --folder docs/charts
-	@$(BIN)/cog -r -I docs README.md docs/walkthrough.md
+	@$(BIN)/cog -r -I docs README.md docs/settings.md docs/walkthrough.md
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest \

@@ -4,10 +4,16 @@ cog calls these where the pages say so; `make render` writes them, and a test fa
 a page and the marts differ.
 """
 
+import json
 from functools import cache
+from pathlib import Path
+
+import jinja2
 
 from perennial.follow import follow
 from perennial.project import DEFAULT_CONNECTOR, EXAMPLE_CUSTOMER, Project
+
+SETTINGS = Path("macros") / "settings.sql"
 
 ORIGIN, HORIZON = "1997-09-30", 273
 
@@ -118,6 +124,28 @@ def sizes() -> str:
         f"{again} lines repeat another one and {free} purchases were free: the log\n"
         "has no key, so each counts."
     )
+
+
+def settings() -> str:
+    """Print the catalogue of settings as a table."""
+    found = []
+    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
+    environment.globals["return"] = found.append
+    macros = (Project.find(DEFAULT_CONNECTOR).root / SETTINGS).read_text()
+    environment.from_string(macros + "{{ settings_catalogue() }}").render()
+    lines = [
+        "| setting | type | unit | range | default | meaning |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, told in sorted(found[0].items()):
+        choices = " or ".join(f"`{choice}`" for choice in told.get("choices", []))
+        limits = f"{told['least']} to {told['most']}" if "least" in told else choices
+        default = json.dumps(told["default"])
+        lines.append(
+            f"| `{name}` | {told['type']} | {told.get('unit', '')} | {limits} "
+            f"| `{default}` | {told['meaning']} |"
+        )
+    return "\n".join(lines)
 
 
 @cache

@@ -1,7 +1,8 @@
-{#- Every setting: its type, its range, its default and what it means. -#}
+{#- Every setting: its type, unit, range and default, and what it means. -#}
 {% macro settings_catalogue() -%}
     {{ return({
         'horizons_days': {
+            'unit': 'days',
             'type': 'integers', 'least': 1, 'most': 3650, 'default': [90, 365],
             'meaning': 'days after the as_of_date for which a score is given',
         },
@@ -18,18 +19,22 @@
             'meaning': 'pinned dates of the backtest; counted back from the score date if empty',
         },
         'origins_count': {
+            'unit': 'dates',
             'type': 'integer', 'least': 0, 'most': 100, 'default': 3,
             'meaning': 'how many dates the backtest counts back, one horizon apart',
         },
         'training_dates_count': {
+            'unit': 'dates',
             'type': 'integer', 'least': 1, 'most': 100, 'default': 4,
             'meaning': 'how many dates before an origin a model learns from',
         },
         'training_step_days': {
+            'unit': 'days',
             'type': 'integer', 'least': 1, 'most': 366, 'default': 30,
             'meaning': 'days between two training dates',
         },
         'minimum_repeat_customers': {
+            'unit': 'customers',
             'type': 'integer', 'least': 2, 'most': 1000000, 'default': 50,
             'meaning': 'with fewer customers who came back, no statistical model is fitted',
         },
@@ -38,14 +43,17 @@
             'meaning': 'the purchase model whose scores are published',
         },
         'annual_discount_rate': {
+            'unit': 'share per year',
             'type': 'number', 'least': 0, 'most': 1, 'default': 0.10,
             'meaning': 'what money loses in worth per year',
         },
         'gross_margin': {
+            'unit': 'share',
             'type': 'number', 'least': 0, 'most': 1, 'default': 1.0,
             'meaning': 'share of an order amount that is value',
         },
         'refused_rows_threshold': {
+            'unit': 'share of rows',
             'type': 'number', 'least': 0, 'most': 1, 'default': 0.005,
             'meaning': 'share of refused rows in a file beyond which the build stops',
         },

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import PERENNIAL, ROOT
 
-PAGES = ["README.md", "docs/walkthrough.md"]
+PAGES = ["README.md", "docs/settings.md", "docs/walkthrough.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -30,6 +30,7 @@ def test_a_page_says_what_the_marts_say(master, page):
     [
         ("README.md", "-14.3%", "-14.2%"),
         ("README.md", "69,659", "69,658"),
+        ("docs/settings.md", "1 to 3650", "1 to 365"),
         ("docs/walkthrough.md", "29.33", "29.34"),
     ],
 )
