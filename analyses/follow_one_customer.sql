@@ -79,50 +79,48 @@ score_date as (
 
 ),
 
-purchases as (
-
-    select
-        cast(purchases.order_days_count as varchar) as order_days_count,
-        cast(purchases.repeat_order_days_count as varchar) as repeat_order_days_count,
-        cast(purchases.days_first_to_last_order as varchar)
-            as days_first_to_last_order,
-        cast(purchases.days_since_first_order as varchar) as days_since_first_order,
-        cast(purchases.days_since_last_order as varchar) as days_since_last_order,
-        cast(purchases.total_order_amount as varchar) as total_order_amount,
-        cast(round(purchases.mean_repeat_order_day_amount, 4) as varchar)
-            as mean_repeat_order_day_amount
-
-    from {{ ref('feat_purchases') }} as purchases
-
-    inner join clock
-        on purchases.as_of_date = clock.score_date
-
-    where purchases.customer_id = getvariable('customer_id')
-
-),
-
 features as (
 
     select
         5 as step_number,
         'feature' as step,
         'feat_purchases' as model,
-        row_number() over () as item_number,
-        item,
-        value
+        items.position as item_number,
+        items.item,
+        case items.item
+            when 'order_days_count'
+                then cast(purchases.order_days_count as varchar)
+            when 'repeat_order_days_count'
+                then cast(purchases.repeat_order_days_count as varchar)
+            when 'days_first_to_last_order'
+                then cast(purchases.days_first_to_last_order as varchar)
+            when 'days_since_first_order'
+                then cast(purchases.days_since_first_order as varchar)
+            when 'days_since_last_order'
+                then cast(purchases.days_since_last_order as varchar)
+            when 'total_order_amount'
+                then cast(purchases.total_order_amount as varchar)
+            when 'mean_repeat_order_day_amount'
+                then cast(round(purchases.mean_repeat_order_day_amount, 4) as varchar)
+        end as value
 
-    from purchases
-    unpivot (
-        value for item in (
-            order_days_count,
-            repeat_order_days_count,
-            days_first_to_last_order,
-            days_since_first_order,
-            days_since_last_order,
-            total_order_amount,
-            mean_repeat_order_day_amount
-        )
-    )
+    from {{ ref('feat_purchases') }} as purchases
+
+    inner join clock
+        on purchases.as_of_date = clock.score_date
+
+    cross join (
+        values
+        (1, 'order_days_count'),
+        (2, 'repeat_order_days_count'),
+        (3, 'days_first_to_last_order'),
+        (4, 'days_since_first_order'),
+        (5, 'days_since_last_order'),
+        (6, 'total_order_amount'),
+        (7, 'mean_repeat_order_day_amount')
+    ) as items (position, item)
+
+    where purchases.customer_id = getvariable('customer_id')
 
 ),
 
@@ -161,42 +159,39 @@ parameters as (
 
 ),
 
-values_by_horizon as (
-
-    select
-        horizon_days,
-        model_source,
-        cast(round(expected_orders_count, 4) as varchar) as expected_orders_count,
-        cast(round(order_probability, 4) as varchar) as order_probability,
-        cast(round(expected_order_amount, 2) as varchar) as expected_order_amount,
-        cast(round(expected_amount, 2) as varchar) as expected_amount,
-        cast(round(expected_value, 2) as varchar) as expected_value
-
-    from scores
-
-),
-
 values_in_rows as (
 
     select
         7 as step_number,
         'value' as step,
         'clv_scores' as model,
-        row_number() over () as item_number,
-        item || ', ' || horizon_days || ' days' as item,
-        value
+        scores.horizon_days * 10 + items.position as item_number,
+        items.item || ', ' || scores.horizon_days || ' days' as item,
+        case items.item
+            when 'model_source' then scores.model_source
+            when 'expected_orders_count'
+                then cast(round(scores.expected_orders_count, 4) as varchar)
+            when 'order_probability'
+                then cast(round(scores.order_probability, 4) as varchar)
+            when 'expected_order_amount'
+                then cast(round(scores.expected_order_amount, 2) as varchar)
+            when 'expected_amount'
+                then cast(round(scores.expected_amount, 2) as varchar)
+            when 'expected_value'
+                then cast(round(scores.expected_value, 2) as varchar)
+        end as value
 
-    from values_by_horizon
-    unpivot (
-        value for item in (
-            model_source,
-            expected_orders_count,
-            order_probability,
-            expected_order_amount,
-            expected_amount,
-            expected_value
-        )
-    )
+    from scores
+
+    cross join (
+        values
+        (1, 'model_source'),
+        (2, 'expected_orders_count'),
+        (3, 'order_probability'),
+        (4, 'expected_order_amount'),
+        (5, 'expected_amount'),
+        (6, 'expected_value')
+    ) as items (position, item)
 
 ),
 
@@ -226,4 +221,4 @@ select
 
 from path
 
-order by step_number, item_number
+order by step_number, item_number, item

@@ -158,7 +158,7 @@ def path(*steps: str, models: bool = True) -> str:
     header = ("step", "model", "item", "value")
     rows = [row for row in _path() if not steps or row[0] in steps]
     columns = range(4) if models else (0, 2, 3)
-    table = [[str(row[i]) for i in columns] for row in [header, *rows]]
+    table = [[row[i] for i in columns] for row in [header, *rows]]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

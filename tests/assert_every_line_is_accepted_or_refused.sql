@@ -9,7 +9,7 @@ lines as (
         source_file,
         count(*) as lines_count
 
-    from {{ ref('stg_' ~ var('connector') ~ '__orders') }}
+    from {{ ref('int_delivered_orders') }}
 
     group by source_file
 

@@ -5,19 +5,7 @@ with
 
 orders as (
 
-    select
-        order_id,
-        customer_id,
-        ordered_at,
-        amount,
-        ordered_at_text,
-        amount_text,
-        source_file,
-        source_line,
-        source_text,
-        is_utf8
-
-    from {{ ref('stg_' ~ var('connector') ~ '__orders') }}
+    select * from {{ ref('int_delivered_orders') }}
 
 ),
 

@@ -81,7 +81,7 @@ def follow(customer: str, connector: Connector = DEFAULT_CONNECTOR) -> None:
     for column in ("step", "model", "item", "value"):
         table.add_column(column, overflow="fold")
     for row in follow_customer(Project.find(connector), customer):
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(cell) for cell in row))
     _console().print(table, highlight=False)
 
 

@@ -33,12 +33,12 @@ def follow(project: Project, customer_id: str) -> list[tuple[str, str, str, str]
     with project.reading() as connection:
         connection.execute("set variable customer_id = ?", [customer_id])
         query = _rendered(connection, (project.root / ANALYSIS).read_text())
-        rows = connection.execute(query).fetchall()
-    if not rows:
+        found = connection.execute(query).fetchall()
+    if not found:
         raise Fault(
             f"There is no customer {customer_id[:60]!r} in {project.connector}."
         )
-    return rows
+    return [(*row[:3], "NULL" if row[3] is None else row[3]) for row in found]
 
 
 def _rendered(connection: duckdb.DuckDBPyConnection, template: str) -> str:
