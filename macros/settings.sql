@@ -88,6 +88,9 @@
                 checked_setting(name, item, dict(specification, type=type[:-1]))
             ) -%}
         {%- endfor -%}
+        {%- if checked | unique | list | length < checked | length -%}
+            {{ refuse_setting(name, value, 'a list that names nothing twice') }}
+        {%- endif -%}
         {{ return(checked) }}
     {%- elif type == 'integer' or type == 'number' -%}
         {%- set wanted = 'a whole number' if type == 'integer' else 'a number' -%}

@@ -64,6 +64,7 @@ def test_wrong_usage_is_exit_2(arguments, told, tmp_path):
         ("{horizons_days: []}", "horizons_days is [], and must be a list"),
         ("{horizons_days: [0]}", "must be a whole number from 1 to 3650"),
         ("{horizons_days: [true]}", "must be a whole number"),
+        ("{horizons_days: [91, 91]}", "must be a list that names nothing twice"),
         ("{gross_margin: 1.5}", "must be a number from 0 to 1"),
         ("{origin_dates: ['1997-02-30']}", "must be a date"),
         ('{score_date: "1998-06-30\' or 1=1 --"}', "must be a date"),
