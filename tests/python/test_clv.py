@@ -72,7 +72,7 @@ def test_without_discount_the_value_is_the_amount_times_the_margin(purchases, fi
 def test_each_week_is_discounted_from_its_end_and_the_last_from_the_horizon(
     purchases, fits
 ):
-    scores = score(purchases, fits, horizons=(10,), rate=0.2)
+    scores = score(purchases, fits, horizons=(353,), rate=0.2)
     customer = purchases.iloc[3]
     estimates = fits[fits["model_name"] == "bg_nbd"].set_index("parameter_name")
     fit = btyd.Fit("bg_nbd", 1, 1, parameters=estimates["estimate"].to_dict())
@@ -81,11 +81,13 @@ def test_each_week_is_discounted_from_its_end_and_the_last_from_the_horizon(
         [customer["days_first_to_last_order"] / 7],
         [customer["days_since_first_order"] / 7],
     )
-    in_7 = btyd.expected_orders(fit, 1, *history)[0]
-    in_10 = btyd.expected_orders(fit, 10 / 7, *history)[0]
-    discounted = in_7 * 1.2 ** (-7 / 365) + (in_10 - in_7) * 1.2 ** (-10 / 365)
+    discounted = before = 0.0
+    for days in [*range(7, 353, 7), 353]:
+        until = btyd.expected_orders(fit, days / 7, *history)[0]
+        discounted += (until - before) * 1.2 ** (-days / 365)
+        before = until
     scored = scores.loc[customer["customer_id"]]
-    assert scored["expected_orders_count"] == pytest.approx(in_10, abs=1e-6)
+    assert scored["expected_orders_count"] == pytest.approx(before, abs=1e-6)
     assert scored["expected_value"] == pytest.approx(
         discounted * scored["expected_order_amount"], abs=1e-5
     )
