@@ -24,6 +24,7 @@ NAMES = {
     "last_90_days": "last 90 days go on",
     "population_rate": "everyone is average",
     "recency_rule": "days since last order",
+    "hiatus_rule": "gone if silent for too long",
 }
 
 
@@ -77,17 +78,16 @@ def backtest_of_activity() -> str:
             "average_precision",
             "brier_score",
             "expected_calibration_error",
+            "accuracy",
         ],
     )
     lines = [
-        "| model | AUC | PR-AUC | Brier | calibration error |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| model | AUC | PR-AUC | Brier | calibration error | accuracy |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for model, (auc, precision, brier, gap) in activity.items():
-        brier, gap = ("" if x is None else f"{x:.3f}" for x in (brier, gap))
-        lines.append(
-            f"| {NAMES[model]} | {auc:.3f} | {precision:.3f} | {brier} | {gap} |"
-        )
+    for model, values in activity.items():
+        told = ("" if value is None else f"{value:.3f}" for value in values)
+        lines.append(f"| {NAMES[model]} | {' | '.join(told)} |")
     return "\n".join(lines)
 
 

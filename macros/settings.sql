@@ -33,6 +33,11 @@
             'type': 'integer', 'least': 1, 'most': 366, 'default': 30,
             'meaning': 'days between two training dates',
         },
+        'hiatus_days': {
+            'unit': 'days',
+            'type': 'integer', 'least': 1, 'most': 3650, 'default': 90,
+            'meaning': 'silent for longer, a customer counts as gone in the baseline hiatus_rule',
+        },
         'minimum_repeat_customers': {
             'unit': 'customers',
             'type': 'integer', 'least': 2, 'most': 1000000, 'default': 50,

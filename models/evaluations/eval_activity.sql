@@ -31,6 +31,10 @@ steps as (
         predicted,
         count(*) as customers_count,
         cast(sum(actual) as bigint) as active_count,
+        case
+            when predicted >= 0.5 then cast(sum(actual) as bigint)
+            else count(*) - cast(sum(actual) as bigint)
+        end as right_count,
         sum({{ squared('predicted - actual') }}) as squared_error_sum
 
     from predictions
@@ -71,6 +75,7 @@ sums as (
         cast(sum(customers_count) as bigint) as customers_count,
         cast(sum(active_count) as double) as active_sum,
         cast(sum(customers_count - active_count) as double) as inactive_sum,
+        cast(sum(right_count) as double) as right_sum,
         cast(sum(squared_error_sum) as double) as squared_error_sum,
         -- twice the pairs in the right order; a tie counts half
         cast(
@@ -103,7 +108,8 @@ activity as (
         precision_sum / nullif(active_sum, 0) as average_precision,
         case
             when is_probability then squared_error_sum / customers_count
-        end as brier_score
+        end as brier_score,
+        case when is_probability then right_sum / customers_count end as accuracy
 
     from sums
 
@@ -111,7 +117,9 @@ activity as (
 
 metrics as (
 
-    {% for metric in ['roc_auc', 'average_precision', 'brier_score'] -%}
+    {% for metric in [
+        'roc_auc', 'average_precision', 'brier_score', 'accuracy'
+    ] -%}
         {{ 'union all ' if not loop.first }}select
             model_name,
             as_of_date,

@@ -172,6 +172,26 @@ recency_rule as (
 
 ),
 
+-- silent for too long, a customer is gone; else not: a rule that is always sure
+hiatus_rule as (
+
+    select
+        'hiatus_rule' as model_name,
+        as_of_date,
+        horizon_days,
+        customer_id,
+        cast(null as double) as orders,
+        cast(null as double) as amount,
+        case
+            when days_since_last_order <= {{ setting('hiatus_days') }} then 1.0
+            else 0.0
+        end as activity,
+        true as is_probability
+
+    from customers
+
+),
+
 baselines as (
 
     select * from own_rate
@@ -183,6 +203,8 @@ baselines as (
     select * from training_mean
     union all
     select * from recency_rule
+    union all
+    select * from hiatus_rule
 
 )
 

@@ -26,7 +26,7 @@ explained as (
         metric_value,
         case
             when metric_value is not null then ''
-            when metric in ('brier_score', 'expected_calibration_error')
+            when metric in ('brier_score', 'accuracy', 'expected_calibration_error')
                 then 'the rule ranks customers and gives no probability'
             when metric = 'roc_auc' then 'all customers were active, or none was'
             when metric = 'spearman_correlation'

@@ -66,6 +66,9 @@ def expected_metrics(target: str, group: pd.DataFrame) -> dict[str, float | None
             "brier_score": metrics.brier_score_loss(actual, predicted)
             if is_probability
             else None,
+            "accuracy": metrics.accuracy_score(actual, predicted >= 0.5)
+            if is_probability
+            else None,
             "expected_calibration_error": gaps.sum() / len(group)
             if is_probability
             else None,
