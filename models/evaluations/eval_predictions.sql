@@ -20,6 +20,8 @@ baselines as (
 
 ),
 
+-- a model that was refused on a date said nothing then: the mean that stood in for it
+-- is judged as the baseline that it is, not under the model's name
 models as (
 
     select
@@ -33,6 +35,8 @@ models as (
         true as is_probability
 
     from {{ ref('score_clv') }}
+
+    where model_source like model_name || '+%'
 
 ),
 
