@@ -17,7 +17,8 @@ try:
 except ImportError:
     mpl = None
 
-_ACTUAL, _PREDICTED, _OTHER = "#33363b", "#d1603d", "#4c7ea8"
+_ACTUAL, _BARS = "#33363b", "#d9dbde"
+_PREDICTED, _OTHER = "#d1603d", "#4c7ea8"
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "perennial",
@@ -35,7 +36,7 @@ _STYLE = {
 
 _BY_FREQUENCY = """
 select repeat_order_days_band, model_name, predicted_mean, actual_mean,
-    customers_count, as_of_date, horizon_days
+    as_of_date, horizon_days
 from marts.clv_backtest_frequencies
 where model_name in ('bg_nbd', 'mbg_nbd')
 qualify rank() over (order by horizon_days desc, as_of_date desc) = 1
@@ -43,7 +44,7 @@ order by model_name, repeat_order_days_band
 """
 
 _BY_DECILE = """
-select decile, predicted_mean, actual_mean, as_of_date, horizon_days, model_name
+select decile, predicted_mean, actual_mean, as_of_date, horizon_days
 from marts.clv_backtest_deciles
 where model_name = 'bg_nbd' and target = 'amount'
 qualify rank() over (order by horizon_days desc, as_of_date desc) = 1
@@ -51,24 +52,26 @@ order by decile
 """
 
 _ONE_CUSTOMER = """
-with days as (
-    select order_date as day, sum(amount) as amount
+with scores as (
+    select as_of_date, horizon_days, expected_orders_count
+    from marts.clv_scores
+    where customer_id = $customer_id
+),
+days as (
+    select distinct order_date as day
     from marts.fct_orders
     where customer_id = $customer_id
-    group by order_date
+        and order_date <= (select max(as_of_date) from scores)
 )
 select day, row_number() over (order by day) as order_days, 'made' as kind
 from days
 union all
-select as_of_date, (select count(*) from days where day <= as_of_date), 'expected'
-from marts.clv_scores
-where customer_id = $customer_id
-union
+select distinct as_of_date, (select count(*) from days), 'expected'
+from scores
+union all
 select as_of_date + cast(horizon_days as integer),
-    (select count(*) from days where day <= as_of_date) + expected_orders_count,
-    'expected'
-from marts.clv_scores
-where customer_id = $customer_id
+    (select count(*) from days) + expected_orders_count, 'expected'
+from scores
 order by kind, day
 """
 
@@ -76,7 +79,7 @@ order by kind, day
 def draw_all(
     project: Project,
     folder: Path | None = None,
-    customer_id: str = EXAMPLE_CUSTOMER,
+    customer_id: str | None = None,
 ) -> list[Path]:
     """Draw every chart for which the marts have data.
 
@@ -86,8 +89,9 @@ def draw_all(
         One that was built.
     folder : Path, optional
         ``build/charts`` of the project's home, if not given.
-    customer_id : str
-        Whose history is drawn, where there is such a customer.
+    customer_id : str, optional
+        Whose history is drawn; if not given, the customer of the walk-through, where
+        there is one.
 
     Returns
     -------
@@ -98,7 +102,8 @@ def draw_all(
     Raises
     ------
     Fault
-        If matplotlib is not installed, nothing was built yet, or there is no data.
+        If matplotlib is not installed, nothing was built yet, there is no data, or the
+        customer has no score.
     """
     if mpl is None:
         raise Fault("Charts need matplotlib: run pip install matplotlib.")
@@ -106,7 +111,10 @@ def draw_all(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with project.reading() as connection, mpl.rc_context(_STYLE):
-        for name, (data, draw) in _charts(connection, customer_id).items():
+        charts = _charts(connection, customer_id or EXAMPLE_CUSTOMER)
+        if customer_id is not None and charts["one_customer"][0].empty:
+            raise Fault(f"There is no score of a customer {customer_id[:60]!r}.")
+        for name, (data, draw) in charts.items():
             if not data.empty:
                 paths.append(_save(draw(data), data, folder / f"{name}.svg"))
     if not paths:
@@ -144,7 +152,7 @@ def _draw_by_frequency(data: pd.DataFrame) -> "Figure":
     axes.bar(
         actual["repeat_order_days_band"],
         actual["actual_mean"],
-        color="#d9dbde",
+        color=_BARS,
         label="made",
     )
     for (name, rows), color in zip(
@@ -170,7 +178,7 @@ def _draw_by_frequency(data: pd.DataFrame) -> "Figure":
 def _draw_by_decile(data: pd.DataFrame) -> "Figure":
     figure, axes = _figure()
     first = data.iloc[0]
-    axes.bar(data["decile"], data["actual_mean"], color="#d9dbde", label="spent")
+    axes.bar(data["decile"], data["actual_mean"], color=_BARS, label="spent")
     axes.plot(
         data["decile"],
         data["predicted_mean"],

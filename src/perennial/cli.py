@@ -88,8 +88,9 @@ def follow(customer: str, connector: Connector = DEFAULT_CONNECTOR) -> None:
 @app.command()
 def charts(
     customer: Annotated[
-        str, typer.Option(help="Whose history is drawn.")
-    ] = EXAMPLE_CUSTOMER,
+        str | None,
+        typer.Option(help=f"Whose history is drawn; {EXAMPLE_CUSTOMER} if not said."),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where they go; build/charts if not said.")
     ] = None,
@@ -102,7 +103,7 @@ def charts(
     from perennial.charts import draw_all
 
     for path in draw_all(Project.find(connector), folder, customer):
-        _console().print(path, highlight=False, markup=False, soft_wrap=True)
+        print(path)
 
 
 @app.command()

@@ -213,6 +213,12 @@ def test_the_summary_says_what_was_built_and_what_to_do_next(sample):
         assert told in sample.output
 
 
+def test_a_customer_who_cannot_be_drawn_is_told(sample, tmp_path):
+    drawn = run("charts", "--customer=99999", f"--folder={tmp_path}", home=sample.home)
+    refused(drawn, 1, "There is no score of a customer '99999'")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_charts_are_drawn_from_the_marts(sample):
     drawn = run("charts", home=sample.home)
     assert drawn.returncode == 0, drawn.stderr
