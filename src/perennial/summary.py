@@ -13,7 +13,6 @@ _VALUES = """
 select
     horizon_days,
     as_of_date,
-    count(*),
     sum(expected_orders_count),
     sum(expected_amount),
     count(*) filter (where model_source = 'none')
@@ -75,7 +74,7 @@ def summary(project: Project) -> str:
         f"In the {days} days after {date}, expect {expected:,.0f} order days "
         f"worth {worth:,.0f}"
         + (f" ({without:,} customers without a score)" * bool(without))
-        for days, date, _, expected, worth, without in values
+        for days, date, expected, worth, without in values
         if expected is not None
     ]
     lines += [

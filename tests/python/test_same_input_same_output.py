@@ -23,7 +23,7 @@ def test_threads_and_cores_change_nothing(master, tmp_path):
     assert ("mean_repeat_order_day_amount", "NULL") in [row[2:] for row in paths[1]]
 
 
-def test_building_again_changes_no_row(shared_build, tmp_path):
+def test_building_again_changes_no_row(tmp_path):
     settings = {"cdnow_log": "sample"}
     first = run_build(tmp_path, settings=settings)
     before = first.digests()
