@@ -2,15 +2,97 @@
     forgiving casts of the engine would round 1.005 and read 1997011 as a day. -#}
 
 {% macro parsed_money(text) -%}
+    {{ parsed_decimal(text, 18, 2) }}
+{%- endmacro %}
+
+{% macro parsed_decimal(text, precision, scale) -%}
     case
-        when regexp_full_match({{ text }}, '[-+]?[0-9]{1,15}([.][0-9]{1,2})?')
-            then try_cast({{ text }} as {{ money() }})
+        when
+            regexp_full_match(
+                {{ text }},
+                '[-+]?[0-9]{1,{{ precision - scale }}}([.][0-9]{1,{{ scale }}})?'
+            )
+            then try_cast({{ text }} as decimal({{ precision }}, {{ scale }}))
+    end
+{%- endmacro %}
+
+{% macro parsed_integer(text, data_type='bigint') -%}
+    case
+        when regexp_full_match({{ text }}, '[-+]?[0-9]{1,19}')
+            then try_cast({{ text }} as {{ data_type }})
+    end
+{%- endmacro %}
+
+{% macro parsed_double(text) -%}
+    case
+        when isfinite(try_cast({{ text }} as double))
+            then try_cast({{ text }} as double)
+    end
+{%- endmacro %}
+
+{% macro parsed_boolean(text) -%}
+    case
+        when lower({{ text }}) in ('true', 't', 'yes', '1') then true
+        when lower({{ text }}) in ('false', 'f', 'no', '0') then false
     end
 {%- endmacro %}
 
 {% macro parsed_day(text) -%}
     case
         when regexp_full_match({{ text }}, '[0-9]{8}')
-            then try_strptime({{ text }}, '%Y%m%d')
+            then {{ start_of_day("try_strptime(" ~ text ~ ", '%Y%m%d')") }}
     end
+{%- endmacro %}
+
+{#- A time in UTC. Without a format the text is ISO 8601; with an offset it says itself
+    when it was, without one it is of the declared zone, and a mere day begins at
+    midnight of the business zone. A format is one of strptime's, and only it counts. -#}
+{% macro parsed_time(text, format=none) -%}
+    {%- if format -%}
+        {%- set zoned = utc_of("try_strptime(" ~ text ~ ", '" ~ format ~ "')") -%}
+        {{ zoned if '%H' in format or '%I' in format
+            else start_of_day("try_strptime(" ~ text ~ ", '" ~ format ~ "')") }}
+    {%- else -%}
+    case
+        when
+            regexp_full_match(
+                {{ text }},
+                '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?'
+            )
+            then {{ utc_of("try_cast(" ~ text ~ " as timestamp)") }}
+        when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
+            then {{ start_of_day("try_cast(" ~ text ~ " as timestamp)") }}
+        when
+            regexp_full_match(
+                {{ text }},
+                '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?'
+                || ' ?(Z|[-+][0-9]{2}(:?[0-9]{2})?)'
+            )
+            then try_cast({{ text }} as timestamptz) at time zone 'UTC'
+    end
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Seconds since 1970 in UTC, as some systems write their times. -#}
+{% macro parsed_epoch(seconds) -%}
+    make_timestamp(cast({{ seconds }} as bigint) * 1000000)
+{%- endmacro %}
+
+{#- Text of a raw column as the type that its source declares for it. -#}
+{% macro parsed(text, data_type, time_format=none) -%}
+    {%- set type = data_type | lower | replace(' ', '') -%}
+    {%- set decimal = modules.re.fullmatch('decimal\\(([0-9]+),([0-9]+)\\)', type) -%}
+    {%- if type == 'varchar' -%} {{ text }}
+    {%- elif type == 'timestamp' -%} {{ parsed_time(text, time_format) }}
+    {%- elif type == 'boolean' -%} {{ parsed_boolean(text) }}
+    {%- elif type == 'double' -%} {{ parsed_double(text) }}
+    {%- elif type in ['bigint', 'integer'] -%} {{ parsed_integer(text, type) }}
+    {%- elif decimal -%}
+        {{ parsed_decimal(text, decimal.group(1) | int, decimal.group(2) | int) }}
+    {%- else -%}
+        {{ exceptions.raise_compiler_error(
+            "A raw column is declared as " ~ data_type ~ ", and must be varchar, "
+            ~ "timestamp, boolean, bigint, integer, double or decimal(p, s)."
+        ) }}
+    {%- endif -%}
 {%- endmacro %}

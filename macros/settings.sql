@@ -62,6 +62,45 @@
             'type': 'number', 'least': 0, 'most': 1, 'default': 0.005,
             'meaning': 'share of refused rows in a file beyond which the build stops',
         },
+        'conflicting_duplicates': {
+            'type': 'choice', 'choices': ['refuse', 'latest'], 'default': 'refuse',
+            'meaning': 'rows of one key that differ: all are refused, or the last one stays',
+        },
+        'longest_text': {
+            'unit': 'characters',
+            'type': 'integer', 'least': 10, 'most': 1000000, 'default': 1000,
+            'meaning': 'a cell with longer text is refused',
+        },
+        'orphans_threshold': {
+            'unit': 'share of customers',
+            'type': 'number', 'least': 0, 'most': 1, 'default': 0.005,
+            'meaning': 'share of customers that no list of customers holds beyond which the build warns',
+        },
+        'entities': {
+            'type': 'choices', 'default': ['orders'],
+            'choices': ['customers', 'orders', 'subscriptions', 'events', 'tickets', 'touches'],
+            'meaning': 'the domains that the connector delivers',
+        },
+        'source_time_zone': {
+            'type': 'time_zone', 'default': 'UTC',
+            'meaning': 'the zone of delivered times that name none',
+        },
+        'business_time_zone': {
+            'type': 'time_zone', 'default': 'UTC',
+            'meaning': 'the zone in which days begin and end',
+        },
+        'currency': {
+            'type': 'currency', 'default': none,
+            'meaning': 'the one currency of all amounts, to which seeds/currency_rates.csv converts; without it the currency of an order is not looked at',
+        },
+        'replace_changed_files': {
+            'type': 'boolean', 'default': false,
+            'meaning': 'whether a file that changed since it was read is read again, in place of refusing it',
+        },
+        'pseudonymise': {
+            'type': 'boolean', 'default': false,
+            'meaning': 'whether ids in the marts are keyed hashes; the key is DBT_ENV_SECRET_PERENNIAL_KEY',
+        },
         'cdnow_log': {
             'type': 'choice', 'choices': ['master', 'sample'], 'default': 'master',
             'meaning': 'which of the two CDNOW logs is read',
@@ -82,7 +121,7 @@
 
 {% macro checked_setting(name, value, specification) -%}
     {%- set type = specification['type'] -%}
-    {%- if type in ['integers', 'dates'] -%}
+    {%- if type in ['integers', 'dates', 'choices'] -%}
         {%- if value is string or value is mapping or value is not iterable
             or (value | length == 0 and specification['default'] | length > 0) -%}
             {{ refuse_setting(name, value, 'a list') }}
@@ -112,6 +151,14 @@
     {%- elif type == 'choice' -%}
         {%- if value not in specification['choices'] -%}
             {{ refuse_setting(name, value, specification['choices'] | join(' or ')) }}
+        {%- endif -%}
+    {%- elif type == 'time_zone' -%}
+        {%- if value is not string or value not in modules.pytz.all_timezones -%}
+            {{ refuse_setting(name, value, 'a time zone like Europe/Berlin') }}
+        {%- endif -%}
+    {%- elif type == 'currency' and value is not none -%}
+        {%- if value is not string or not modules.re.fullmatch('[A-Z]{3}', value) -%}
+            {{ refuse_setting(name, value, 'three capital letters like EUR') }}
         {%- endif -%}
     {%- elif type == 'date' and value is not none -%}
         {%- set value = value | string -%}
