@@ -110,13 +110,13 @@
 
 {#- The value of a setting, checked. Yours first, then the connector's, then ours. -#}
 {% macro setting(name) -%}
-    {%- do refuse_code_in_vars() -%}
-    {%- set specification = settings_catalogue()[name] -%}
+    {%- do perennial.refuse_code_in_vars() -%}
+    {%- set specification = perennial.settings_catalogue()[name] -%}
     {%- set value = var(name, none) -%}
     {%- if value is none -%}
-        {%- set value = connector_settings().get(name, specification['default']) -%}
+        {%- set value = perennial.connector_settings().get(name, specification['default']) -%}
     {%- endif -%}
-    {{ return(checked_setting(name, value, specification)) }}
+    {{ return(perennial.checked_setting(name, value, specification)) }}
 {%- endmacro %}
 
 {#- What the connector in use knows better, by the setting's name. -#}
@@ -126,7 +126,7 @@
         if all_connectors is mapping else none -%}
     {%- if settings is not mapping -%}
         {{ exceptions.raise_compiler_error(
-            "Setting connector_settings is " ~ shown(all_connectors)
+            "Setting connector_settings is " ~ perennial.shown(all_connectors)
             ~ ", and must name settings under the name of their connector."
         ) }}
     {%- endif -%}
@@ -139,7 +139,7 @@
     {%- for name, value in invocation_args_dict.get('vars', {}).items() -%}
         {%- if value is string and modules.re.search('[{][{%#]', value) -%}
             {{ exceptions.raise_compiler_error(
-                "Setting " ~ shown(name) ~ " is " ~ shown(value)
+                "Setting " ~ perennial.shown(name) ~ " is " ~ perennial.shown(value)
                 ~ ", and must be plain text: dbt would run what stands in braces."
             ) }}
         {%- endif -%}
@@ -158,19 +158,19 @@
     {%- if type in ['integers', 'dates', 'choices'] -%}
         {%- if value is string or value is mapping or value is not iterable
             or (value | length == 0 and specification['default'] | length > 0) -%}
-            {{ refuse_setting(name, value, 'a list') }}
+            {{ perennial.refuse_setting(name, value, 'a list') }}
         {%- endif -%}
         {%- set checked = [] -%}
         {%- for item in value -%}
             {%- if item is none -%}
-                {{ refuse_setting(name, value, 'a list without gaps') }}
+                {{ perennial.refuse_setting(name, value, 'a list without gaps') }}
             {%- endif -%}
             {%- do checked.append(
-                checked_setting(name, item, dict(specification, type=type[:-1]))
+                perennial.checked_setting(name, item, dict(specification, type=type[:-1]))
             ) -%}
         {%- endfor -%}
         {%- if checked | unique | list | length < checked | length -%}
-            {{ refuse_setting(name, value, 'a list that names nothing twice') }}
+            {{ perennial.refuse_setting(name, value, 'a list that names nothing twice') }}
         {%- endif -%}
         {{ return(checked) }}
     {%- elif type == 'integer' or type == 'number' -%}
@@ -179,23 +179,23 @@
         {%- if value is boolean or not (
             value is integer or (type == 'number' and value is float)
         ) or not least <= value <= most -%}
-            {{ refuse_setting(name, value, wanted ~ ' from ' ~ least ~ ' to ' ~ most) }}
+            {{ perennial.refuse_setting(name, value, wanted ~ ' from ' ~ least ~ ' to ' ~ most) }}
         {%- endif -%}
     {%- elif type == 'boolean' -%}
         {%- if value is not boolean -%}
-            {{ refuse_setting(name, value, 'true or false') }}
+            {{ perennial.refuse_setting(name, value, 'true or false') }}
         {%- endif -%}
     {%- elif type == 'choice' -%}
         {%- if value not in specification['choices'] -%}
-            {{ refuse_setting(name, value, specification['choices'] | join(' or ')) }}
+            {{ perennial.refuse_setting(name, value, specification['choices'] | join(' or ')) }}
         {%- endif -%}
     {%- elif type == 'time_zone' -%}
         {%- if value is not string or value not in modules.pytz.all_timezones -%}
-            {{ refuse_setting(name, value, 'a time zone like Europe/Berlin') }}
+            {{ perennial.refuse_setting(name, value, 'a time zone like Europe/Berlin') }}
         {%- endif -%}
     {%- elif type == 'currency' and value is not none -%}
         {%- if value is not string or not modules.re.fullmatch('[A-Z]{3}', value) -%}
-            {{ refuse_setting(name, value, 'three capital letters like EUR') }}
+            {{ perennial.refuse_setting(name, value, 'three capital letters like EUR') }}
         {%- endif -%}
     {%- elif type == 'date' and value is not none -%}
         {%- set value = value | string -%}
@@ -206,7 +206,7 @@
         {%- if not modules.re.fullmatch(
             '[1-9][0-9]{3}-(0[1-9]|1[0-2])-[0-9]{2}', value
         ) or not 1 <= value[8:] | int <= days[value[5:7] | int - 1] -%}
-            {{ refuse_setting(name, value, 'a date like 1998-06-30') }}
+            {{ perennial.refuse_setting(name, value, 'a date like 1998-06-30') }}
         {%- endif -%}
     {%- endif -%}
     {{ return(value) }}
@@ -214,7 +214,7 @@
 
 {% macro refuse_setting(name, value, wanted) -%}
     {{ exceptions.raise_compiler_error(
-        "Setting " ~ name ~ " is " ~ shown(value) ~ ", and must be " ~ wanted
-        ~ ": " ~ settings_catalogue()[name]['meaning'] ~ "."
+        "Setting " ~ name ~ " is " ~ perennial.shown(value) ~ ", and must be " ~ wanted
+        ~ ": " ~ perennial.settings_catalogue()[name]['meaning'] ~ "."
     ) }}
 {%- endmacro %}
