@@ -11,29 +11,32 @@ with
 
 raw_lines as (
 
-    select
-        source_file,
-        source_line,
-        source_text,
-        is_utf8
-
-    from {{ source('cdnow', 'purchase_log') }}
+    select * from {{ raw_rows('cdnow', 'purchase_log') }} as raw_lines
 
 ),
 
 split as (
 
     select
-        source_file,
-        source_line,
-        source_text,
-        is_utf8,
-        nullif(regexp_extract(source_text, '{{ line }}', 1), '') as customer_text,
-        nullif(regexp_extract(source_text, '{{ line }}', 2), '') as date_text,
-        nullif(regexp_extract(source_text, '{{ line }}', 3), '') as cd_count_text,
-        nullif(regexp_extract(source_text, '{{ line }}', 4), '') as amount_text
+        {{ place_columns() }},
+        nullif(regexp_extract(line, '{{ line }}', 1), '') as customer_id,
+        nullif(regexp_extract(line, '{{ line }}', 2), '') as day_text,
+        nullif(regexp_extract(line, '{{ line }}', 3), '') as cd_count_text,
+        nullif(regexp_extract(line, '{{ line }}', 4), '') as amount_text
 
     from raw_lines
+
+),
+
+typed as (
+
+    select
+        *,
+        {{ parsed_day('day_text') }} as ordered_at,
+        {{ parsed_integer('cd_count_text') }} as cd_count,
+        {{ parsed_money('amount_text') }} as amount
+
+    from split
 
 ),
 
@@ -42,24 +45,30 @@ renamed as (
     select
         -- keys: the log has none, so a purchase is named after its line
         source_file || ':' || source_line as order_id,
-        customer_text as customer_id,
+        customer_id,
 
         -- measures
-        try_cast(cd_count_text as bigint) as cd_count,
-        {{ parsed_money('amount_text') }} as amount,
+        cd_count,
+        amount,
 
         -- times: the log knows days only
-        {{ parsed_day('date_text') }} as ordered_at,
+        ordered_at,
 
-        -- as delivered
-        amount_text,
-        date_text as ordered_at_text,
+        -- where it stands
+        reading_id,
+        file_path,
         source_file,
         source_line,
+        source_lines_count,
         source_text,
-        is_utf8
+        case
+            when row_fault is not null then row_fault
+            when customer_id is null then 'unreadable_line'
+            when ordered_at is null then 'unreadable_ordered_at'
+            when amount is null then 'unreadable_amount'
+        end as row_fault
 
-    from split
+    from typed
 
 )
 

@@ -1,0 +1,53 @@
+{#- Hash of an event's version: rows with the same one are copies or a conflict. -#}
+{% macro event_key() -%}
+    hash(event_id, loaded_at)
+{%- endmacro %}
+
+{#- Hash of all that an event's row says. -#}
+{% macro event_content() -%}
+    hash({{ contract('events')['columns'].keys() | join(', ') }}, loaded_at)
+{%- endmacro %}
+
+{#- The first column of a query as a list, empty while a relation is missing. -#}
+{% macro listed(relation, query) -%}
+    {%- if execute and load_relation(relation) -%}
+        {{ return(run_query(query).columns[0].values() | list) }}
+    {%- endif -%}
+    {{ return([]) }}
+{%- endmacro %}
+
+{#- Values as a list of literals that an IN can hold, at least one. -#}
+{% macro literals(values) -%}
+    ({% for value in values -%} {{ text_literal(value) }}, {% endfor %} '')
+{%- endmacro %}
+
+{#- Lines of those files that the engine cuts itself, with their numbers. -#}
+{% macro numbered_lines(paths) -%}
+    {%- set current_files = ref('int_current_files') -%}
+    {%- set groups = {} -%}
+    {%- if execute and paths -%}
+        {%- set query -%}
+            select reading_id, source_file, file_path, lines_count, has_header
+            from {{ current_files }}
+            where
+                not needs_care
+                and file_format <> 'parquet'
+                and file_path in {{ literals(paths) }}
+            order by reading_id
+        {%- endset -%}
+        {%- for row in run_query(query).rows -%}
+            {%- set file = dict(row.dict(), needs_care=false) -%}
+            {%- do groups.setdefault(file.has_header, []).append(file) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- for files in groups.values() %}
+        select file_path, source_line, source_text
+        from ({{ physical_lines(files, true) }})
+        union all
+    {%- endfor %}
+    select
+        cast(null as varchar) as file_path,
+        cast(null as bigint) as source_line,
+        cast(null as varchar) as source_text
+    where false
+{%- endmacro %}

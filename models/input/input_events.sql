@@ -1,0 +1,61 @@
+-- Grain: one row per accepted event, and version of it where it was loaded several times.
+-- A view over the files: an event is never copied. Lines that had to be judged by
+-- themselves are left out by what they say, and those of them that were accepted added.
+
+with
+
+current_files as (
+
+    select
+        reading_id,
+        first_read_date,
+        last_scored_date
+
+    from {{ ref('int_current_files') }}
+
+),
+
+judged_rows as (
+
+    select distinct
+        coalesce(reading_id, -1) as reading_id,
+        content
+
+    from {{ ref('int_settled_events') }}
+
+),
+
+usual as (
+
+    select delivered.*
+
+    from {{ ref('int_delivered_events') }} as delivered
+
+    where
+        not exists (
+            select 1
+
+            from judged_rows
+
+            where
+                judged_rows.content = {{ event_content() }}
+                and judged_rows.reading_id = coalesce(delivered.reading_id, -1)
+        )
+
+),
+
+accepted as (
+
+    select * from usual
+
+    union all by name
+
+    select *
+
+    from {{ ref('int_settled_events') }}
+
+    where reject_reason is null and exclude_reason is null
+
+)
+
+select * from accepted

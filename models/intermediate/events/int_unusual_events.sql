@@ -1,0 +1,136 @@
+-- Grain: one row per event line that has to be judged by itself.
+-- Whole rows, read again from the files that hold them: those with a fault of their own,
+-- those that the connector sets aside, and all rows of a key that is repeated.
+
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{% if is_incremental() %}
+        delete from {{ this }} where reading_id is null
+    {% endif %}"
+) }}
+
+{%- set checked, current_files = ref('int_checked_events'), ref('int_current_files') %}
+{%- set unusual -%}
+    select
+        reading_id,
+        content,
+        max(reject_reason) as reject_reason
+
+    from {{ checked }}
+
+    where
+        (
+            reject_reason is not null
+            or exclude_reason is not null
+            or event_key in (
+                select event_key
+                from {{ ref('int_repeated_event_keys') }}
+                where event_key is not null
+            )
+        )
+        {% if is_incremental() -%}
+            and not exists (
+                select 1
+                from {{ this }} as known
+                where
+                    known.reading_id = {{ checked }}.reading_id
+                    and known.content = {{ checked }}.content
+            )
+        {%- endif %}
+
+    group by reading_id, content
+{%- endset %}
+{%- set paths = listed(
+    checked,
+    'select distinct file_path from (' ~ unusual ~ ') as unusual inner join '
+    ~ current_files ~ ' as files on unusual.reading_id = files.reading_id order by 1'
+) %}
+
+with
+
+unusual as (
+
+    {{ unusual }}
+
+),
+
+delivered as (
+
+    select
+        *,
+        {{ event_content() }} as content
+
+    from {{ ref('int_delivered_events') }}
+
+    where
+        file_path in {{ literals(paths) }}
+        or reading_id is null
+
+),
+
+whole as (
+
+    select
+        delivered.*,
+        unusual.reject_reason
+
+    from delivered
+
+    inner join unusual
+        on delivered.reading_id is not distinct from unusual.reading_id
+        and delivered.content = unusual.content
+
+),
+
+-- a file of text does not know its line numbers while all cores read it
+numbered_lines as (
+
+    {{ numbered_lines(paths) }}
+
+),
+
+lines as (
+
+    select
+        file_path,
+        source_line,
+        source_text,
+        row_number() over (
+            partition by file_path, source_text order by source_line
+        ) as copy_number
+
+    from numbered_lines
+
+    where source_text in (select source_text from whole)
+
+),
+
+copies as (
+
+    select
+        *,
+        row_number() over (
+            partition by file_path, source_text order by source_line
+        ) as copy_number
+
+    from whole
+
+),
+
+placed as (
+
+    select copies.* exclude (copy_number)
+    replace (coalesce(copies.source_line, lines.source_line) as source_line)
+
+    from copies
+
+    left join lines
+        on copies.file_path = lines.file_path
+        and copies.source_text = lines.source_text
+        and copies.copy_number = lines.copy_number
+
+)
+
+select * from placed

@@ -1,0 +1,25 @@
+-- Grain: one row per raw table that a source declares to lie in files.
+-- What the `__sources.yml` of the connector say, as rows that the reading step can see.
+
+{{ config(materialized='table') }}
+
+{%- set declared = declared_files() if execute else [] %}
+
+{% for table in declared %}
+select
+    {{ text_literal(table['name']) }} as source_table,
+    {{ text_literal(tojson(table)) }} as declaration,
+    {{ text_literal(setting('business_time_zone')) }} as business_time_zone,
+    {{ setting('replace_changed_files') }} as is_replacing_changed_files,
+    {{ flags.FULL_REFRESH }} as is_full_refresh
+{{ 'union all' if not loop.last }}
+{% else %}
+select
+    cast(null as varchar) as source_table,
+    cast(null as varchar) as declaration,
+    cast(null as varchar) as business_time_zone,
+    cast(null as boolean) as is_replacing_changed_files,
+    cast(null as boolean) as is_full_refresh
+
+where false
+{% endfor %}
