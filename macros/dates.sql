@@ -15,7 +15,7 @@
 {#- A time of the declared zone in UTC. In the hour that summer time skips it is taken
     to be standard time, in the hour that comes twice the second one. -#}
 {% macro utc_of(local_time) -%}
-    {%- set zone = setting('source_time_zone') -%}
+    {%- set zone = perennial.setting('source_time_zone') -%}
     {%- if zone == 'UTC' -%} {{ local_time }}
     {%- else -%} timezone('UTC', timezone('{{ zone }}', {{ local_time }}))
     {%- endif -%}
@@ -23,7 +23,7 @@
 
 {#- Midnight of the business zone in UTC, where only a day is known. -#}
 {% macro start_of_day(local_midnight) -%}
-    {%- set zone = setting('business_time_zone') -%}
+    {%- set zone = perennial.setting('business_time_zone') -%}
     {%- if zone == 'UTC' -%} {{ local_midnight }}
     {%- else -%} timezone('UTC', timezone('{{ zone }}', {{ local_midnight }}))
     {%- endif -%}
@@ -31,7 +31,7 @@
 
 {#- The day of a UTC time, cut in the business zone. -#}
 {% macro business_day(utc_time) -%}
-    {%- set zone = setting('business_time_zone') -%}
+    {%- set zone = perennial.setting('business_time_zone') -%}
     {%- if zone == 'UTC' -%} cast({{ utc_time }} as date)
     {%- else -%}
         cast(timezone('{{ zone }}', timezone('UTC', {{ utc_time }})) as date)

@@ -2,7 +2,7 @@
     forgiving casts of the engine would round 1.005 and read 1997011 as a day. -#}
 
 {% macro parsed_money(text) -%}
-    {{ parsed_decimal(text, 18, 2) }}
+    {{ perennial.parsed_decimal(text, 18, 2) }}
 {%- endmacro %}
 
 {% macro parsed_decimal(text, precision, scale) -%}
@@ -40,7 +40,7 @@
 {% macro parsed_day(text) -%}
     case
         when regexp_full_match({{ text }}, '[0-9]{8}')
-            then {{ start_of_day("try_strptime(" ~ text ~ ", '%Y%m%d')") }}
+            then {{ perennial.start_of_day("try_strptime(" ~ text ~ ", '%Y%m%d')") }}
     end
 {%- endmacro %}
 
@@ -49,9 +49,9 @@
     midnight of the business zone. A format is one of strptime's, and only it counts. -#}
 {% macro parsed_time(text, format=none) -%}
     {%- if format -%}
-        {%- set zoned = utc_of("try_strptime(" ~ text ~ ", '" ~ format ~ "')") -%}
+        {%- set zoned = perennial.utc_of("try_strptime(" ~ text ~ ", '" ~ format ~ "')") -%}
         {{ zoned if '%H' in format or '%I' in format
-            else start_of_day("try_strptime(" ~ text ~ ", '" ~ format ~ "')") }}
+            else perennial.start_of_day("try_strptime(" ~ text ~ ", '" ~ format ~ "')") }}
     {%- else -%}
     case
         when
@@ -59,9 +59,9 @@
                 {{ text }},
                 '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?'
             )
-            then {{ utc_of("try_cast(" ~ text ~ " as timestamp)") }}
+            then {{ perennial.utc_of("try_cast(" ~ text ~ " as timestamp)") }}
         when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
-            then {{ start_of_day("try_cast(" ~ text ~ " as timestamp)") }}
+            then {{ perennial.start_of_day("try_cast(" ~ text ~ " as timestamp)") }}
         when
             regexp_full_match(
                 {{ text }},
@@ -83,12 +83,12 @@
     {%- set type = data_type | lower | replace(' ', '') -%}
     {%- set decimal = modules.re.fullmatch('decimal\\(([0-9]+),([0-9]+)\\)', type) -%}
     {%- if type == 'varchar' -%} {{ text }}
-    {%- elif type == 'timestamp' -%} {{ parsed_time(text, time_format) }}
-    {%- elif type == 'boolean' -%} {{ parsed_boolean(text) }}
-    {%- elif type == 'double' -%} {{ parsed_double(text) }}
-    {%- elif type in ['bigint', 'integer'] -%} {{ parsed_integer(text, type) }}
+    {%- elif type == 'timestamp' -%} {{ perennial.parsed_time(text, time_format) }}
+    {%- elif type == 'boolean' -%} {{ perennial.parsed_boolean(text) }}
+    {%- elif type == 'double' -%} {{ perennial.parsed_double(text) }}
+    {%- elif type in ['bigint', 'integer'] -%} {{ perennial.parsed_integer(text, type) }}
     {%- elif decimal -%}
-        {{ parsed_decimal(text, decimal.group(1) | int, decimal.group(2) | int) }}
+        {{ perennial.parsed_decimal(text, decimal.group(1) | int, decimal.group(2) | int) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error(
             "A raw column is declared as " ~ data_type ~ ", and must be varchar, "

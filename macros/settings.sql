@@ -110,13 +110,13 @@
 
 {#- The value of a setting, checked. Yours first, then the connector's, then ours. -#}
 {% macro setting(name) -%}
-    {%- set specification = settings_catalogue()[name] -%}
+    {%- set specification = perennial.settings_catalogue()[name] -%}
     {%- set connectors = var('connector_settings', {}).get(var('connector'), {}) -%}
     {%- set value = var(name, none) -%}
     {%- if value is none -%}
         {%- set value = connectors.get(name, specification['default']) -%}
     {%- endif -%}
-    {{ return(checked_setting(name, value, specification)) }}
+    {{ return(perennial.checked_setting(name, value, specification)) }}
 {%- endmacro %}
 
 {% macro checked_setting(name, value, specification) -%}
@@ -124,16 +124,16 @@
     {%- if type in ['integers', 'dates', 'choices'] -%}
         {%- if value is string or value is mapping or value is not iterable
             or (value | length == 0 and specification['default'] | length > 0) -%}
-            {{ refuse_setting(name, value, 'a list') }}
+            {{ perennial.refuse_setting(name, value, 'a list') }}
         {%- endif -%}
         {%- set checked = [] -%}
         {%- for item in value -%}
             {%- do checked.append(
-                checked_setting(name, item, dict(specification, type=type[:-1]))
+                perennial.checked_setting(name, item, dict(specification, type=type[:-1]))
             ) -%}
         {%- endfor -%}
         {%- if checked | unique | list | length < checked | length -%}
-            {{ refuse_setting(name, value, 'a list that names nothing twice') }}
+            {{ perennial.refuse_setting(name, value, 'a list that names nothing twice') }}
         {%- endif -%}
         {{ return(checked) }}
     {%- elif type == 'integer' or type == 'number' -%}
@@ -142,30 +142,30 @@
         {%- if value is boolean or not (
             value is integer or (type == 'number' and value is float)
         ) or not least <= value <= most -%}
-            {{ refuse_setting(name, value, wanted ~ ' from ' ~ least ~ ' to ' ~ most) }}
+            {{ perennial.refuse_setting(name, value, wanted ~ ' from ' ~ least ~ ' to ' ~ most) }}
         {%- endif -%}
     {%- elif type == 'boolean' -%}
         {%- if value is not boolean -%}
-            {{ refuse_setting(name, value, 'true or false') }}
+            {{ perennial.refuse_setting(name, value, 'true or false') }}
         {%- endif -%}
     {%- elif type == 'choice' -%}
         {%- if value not in specification['choices'] -%}
-            {{ refuse_setting(name, value, specification['choices'] | join(' or ')) }}
+            {{ perennial.refuse_setting(name, value, specification['choices'] | join(' or ')) }}
         {%- endif -%}
     {%- elif type == 'time_zone' -%}
         {%- if value is not string or value not in modules.pytz.all_timezones -%}
-            {{ refuse_setting(name, value, 'a time zone like Europe/Berlin') }}
+            {{ perennial.refuse_setting(name, value, 'a time zone like Europe/Berlin') }}
         {%- endif -%}
     {%- elif type == 'currency' and value is not none -%}
         {%- if value is not string or not modules.re.fullmatch('[A-Z]{3}', value) -%}
-            {{ refuse_setting(name, value, 'three capital letters like EUR') }}
+            {{ perennial.refuse_setting(name, value, 'three capital letters like EUR') }}
         {%- endif -%}
     {%- elif type == 'date' and value is not none -%}
         {%- set value = value | string -%}
         {%- set days = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] -%}
         {%- if not modules.re.fullmatch('[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{2}', value)
             or not 1 <= value[8:] | int <= days[value[5:7] | int - 1] -%}
-            {{ refuse_setting(name, value, 'a date like 1998-06-30') }}
+            {{ perennial.refuse_setting(name, value, 'a date like 1998-06-30') }}
         {%- endif -%}
     {%- endif -%}
     {{ return(value) }}
@@ -174,6 +174,6 @@
 {% macro refuse_setting(name, value, wanted) -%}
     {{ exceptions.raise_compiler_error(
         "Setting " ~ name ~ " is " ~ (value | string)[:60] ~ ", and must be " ~ wanted
-        ~ ": " ~ settings_catalogue()[name]['meaning'] ~ "."
+        ~ ": " ~ perennial.settings_catalogue()[name]['meaning'] ~ "."
     ) }}
 {%- endmacro %}
