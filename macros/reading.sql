@@ -398,91 +398,28 @@
 
 {#- Rows of Parquet files that have one schema. -#}
 {% macro parquet_rows(files, columns) -%}
-    {%- set header = fromjson(files[0].header) -%}
+    {%- set delivered = [] -%}
     {%- set types = fromjson(files[0].column_types) -%}
-    {{ perennial.typed_rows(columns, header, types, '(
+    {%- for name in fromjson(files[0].header) -%}
+        {%- do delivered.append({'name': name, 'dtype': types[loop.index0]}) -%}
+    {%- endfor -%}
+    {%- set relation -%}
+    (
         select
             files.reading_id,
             rows_of_file.filename as file_path,
             files.source_file,
             rows_of_file.file_row_number + 1 as source_line,
             rows_of_file.* exclude (filename, file_row_number)
-        from read_parquet(' ~ perennial.file_list(files) ~ ', filename = true, '
-            ~ 'file_row_number = true) as rows_of_file
-        inner join ' ~ perennial.files_as_rows(files) ~ '
+        from
+            read_parquet(
+                {{ perennial.file_list(files) }},
+                filename = true,
+                file_row_number = true
+            ) as rows_of_file
+        inner join {{ perennial.files_as_rows(files) }}
             on rows_of_file.filename = files.file_path
-    )') }}
-{%- endmacro %}
-
-{#- Typed columns of any relation as the declared ones; what a cast would change or lose
-    is a fault. The relation has reading_id, file_path, source_file and source_line too. -#}
-{% macro typed_rows(columns, header, types, relation) -%}
-    select
-        reading_id,
-        file_path,
-        source_file,
-        source_line,
-        cast(1 as bigint) as source_lines_count,
-        cast(to_json(struct_pack(
-            {%- for name in header -%}
-                {{ perennial.quoted(name) }} := raw_columns.{{ perennial.quoted(name) }}{{ ', ' if not loop.last }}
-            {%- endfor -%}
-        )) as varchar) as source_text,
-        case
-            when false then cast(null as varchar)
-            {%- for column in columns if column.name in header %}
-            {%- set found = types[header.index(column.name)] %}
-            {%- if not perennial.is_kept(found, column.data_type) %}
-            when
-                raw_columns.{{ perennial.quoted(column.name) }} is not null
-                and {{ perennial.as_declared('raw_columns.' ~ perennial.quoted(column.name), found, column) }}
-                is null
-                then {{ perennial.text_literal('unreadable_' ~ column.name) }}
-            {%- endif %}
-            {%- endfor %}
-        end as row_fault
-        {%- for column in columns %},
-        {% if column.name in header -%}
-            {{ perennial.as_declared('raw_columns.' ~ perennial.quoted(column.name),
-                types[header.index(column.name)], column) }}
-        {%- else -%}
-            cast(null as {{ column.data_type }})
-        {%- endif %} as {{ perennial.quoted(column.name) }}
-        {%- endfor %}
-    from {{ relation }} as raw_columns
-{%- endmacro %}
-
-{#- Whether every value of a type is one of the declared type. -#}
-{% macro is_kept(found, declared) -%}
-    {%- set found, declared = found | upper, declared | upper -%}
-    {{ return(
-        (found | replace(' ', '')) == (declared | replace(' ', ''))
-        or declared == 'VARCHAR'
-        or (declared == 'TIMESTAMP' and (
-            found.startswith('TIMESTAMP') or found == 'DATE'))
-        or (declared == 'BIGINT' and found in [
-            'TINYINT', 'SMALLINT', 'INTEGER', 'UTINYINT', 'USMALLINT', 'UINTEGER'])
-    ) }}
-{%- endmacro %}
-
-{% macro as_declared(value, found, column) -%}
-    {%- set found, declared = found | upper, column.data_type | upper -%}
-    {%- if declared == 'TIMESTAMP' and found == 'TIMESTAMP WITH TIME ZONE' -%}
-        timezone('UTC', {{ value }})
-    {%- elif declared == 'TIMESTAMP' and found.startswith('TIMESTAMP') -%}
-        {{ perennial.utc_of('cast(' ~ value ~ ' as timestamp)') }}
-    {%- elif declared == 'TIMESTAMP' and found == 'DATE' -%}
-        {{ perennial.start_of_day('cast(' ~ value ~ ' as timestamp)') }}
-    {%- elif perennial.is_kept(found, declared) -%}
-        cast({{ value }} as {{ column.data_type }})
-    {%- elif found in ['DOUBLE', 'FLOAT'] and declared.startswith('DECIMAL') -%}
-        {#- a sum of cents in binary is off by less than a millionth -#}
-        case
-            when abs({{ value }} - try_cast({{ value }} as {{ column.data_type }})) < 1e-6
-                then try_cast({{ value }} as {{ column.data_type }})
-        end
-    {%- else -%}
-        {{ perennial.parsed('cast(' ~ value ~ ' as varchar)', column.data_type,
-            column.config.meta.get('time_format')) }}
-    {%- endif -%}
+    )
+    {%- endset -%}
+    {{ perennial.typed_rows('The file ' ~ files[0].file_path, relation, delivered, columns) }}
 {%- endmacro %}
