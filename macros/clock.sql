@@ -8,16 +8,16 @@
 
 {% macro is_future(day, as_of_date, horizon_days) -%}
     {{ day }} > {{ as_of_date }}
-    and {{ day }} <= {{ days_after(as_of_date, horizon_days) }}
+    and {{ day }} <= {{ perennial.days_after(as_of_date, horizon_days) }}
 {%- endmacro %}
 
 {#- True once every day of the window after as_of_date has been seen. -#}
 {% macro is_over(as_of_date, horizon_days, score_date) -%}
-    {{ days_after(as_of_date, horizon_days) }} <= {{ score_date }}
+    {{ perennial.days_after(as_of_date, horizon_days) }} <= {{ score_date }}
 {%- endmacro %}
 
 {#- The last `window_days` days up to and including as_of_date. -#}
 {% macro is_recent(day, as_of_date, window_days) -%}
-    {{ is_past(day, as_of_date) }}
-    and {{ days_between(day, as_of_date) }} < {{ window_days }}
+    {{ perennial.is_past(day, as_of_date) }}
+    and {{ perennial.days_between(day, as_of_date) }} < {{ window_days }}
 {%- endmacro %}

@@ -110,13 +110,47 @@
 
 {#- The value of a setting, checked. Yours first, then the connector's, then ours. -#}
 {% macro setting(name) -%}
+    {%- do perennial.refuse_code_in_vars() -%}
     {%- set specification = perennial.settings_catalogue()[name] -%}
-    {%- set connectors = var('connector_settings', {}).get(var('connector'), {}) -%}
     {%- set value = var(name, none) -%}
     {%- if value is none -%}
-        {%- set value = connectors.get(name, specification['default']) -%}
+        {%- set value = perennial.connector_settings().get(name, specification['default']) -%}
     {%- endif -%}
     {{ return(perennial.checked_setting(name, value, specification)) }}
+{%- endmacro %}
+
+{#- What the connector in use knows better, by the setting's name. -#}
+{% macro connector_settings() -%}
+    {%- set all_connectors = var('connector_settings', {}) -%}
+    {%- set settings = all_connectors.get(var('connector'), {})
+        if all_connectors is mapping else none -%}
+    {%- if settings is not mapping -%}
+        {{ exceptions.raise_compiler_error(
+            "Setting connector_settings is " ~ perennial.shown(all_connectors)
+            ~ ", and must name settings under the name of their connector."
+        ) }}
+    {%- endif -%}
+    {{ return(settings) }}
+{%- endmacro %}
+
+{#- dbt renders a var as a template, and with it whatever the template calls, before
+    anybody can look at the value: so a template is refused unread. -#}
+{% macro refuse_code_in_vars() -%}
+    {%- for name, value in invocation_args_dict.get('vars', {}).items() -%}
+        {%- if value is string and modules.re.search('[{][{%#]', value) -%}
+            {{ exceptions.raise_compiler_error(
+                "Setting " ~ perennial.shown(name) ~ " is " ~ perennial.shown(value)
+                ~ ", and must be plain text: dbt would run what stands in braces."
+            ) }}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- A value as one short line, without what would steer a terminal. -#}
+{% macro shown(value) -%}
+    {%- for character in (value | string)[:60] -%}
+        {{ character if character.isprintable() else ' ' }}
+    {%- endfor -%}
 {%- endmacro %}
 
 {% macro checked_setting(name, value, specification) -%}
@@ -128,6 +162,9 @@
         {%- endif -%}
         {%- set checked = [] -%}
         {%- for item in value -%}
+            {%- if item is none -%}
+                {{ perennial.refuse_setting(name, value, 'a list without gaps') }}
+            {%- endif -%}
             {%- do checked.append(
                 perennial.checked_setting(name, item, dict(specification, type=type[:-1]))
             ) -%}
@@ -162,9 +199,13 @@
         {%- endif -%}
     {%- elif type == 'date' and value is not none -%}
         {%- set value = value | string -%}
-        {%- set days = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] -%}
-        {%- if not modules.re.fullmatch('[0-9]{4}-(0[1-9]|1[0-2])-[0-9]{2}', value)
-            or not 1 <= value[8:] | int <= days[value[5:7] | int - 1] -%}
+        {%- set year = value[:4] | int -%}
+        {%- set is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) -%}
+        {%- set february = 29 if is_leap else 28 -%}
+        {%- set days = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] -%}
+        {%- if not modules.re.fullmatch(
+            '[1-9][0-9]{3}-(0[1-9]|1[0-2])-[0-9]{2}', value
+        ) or not 1 <= value[8:] | int <= days[value[5:7] | int - 1] -%}
             {{ perennial.refuse_setting(name, value, 'a date like 1998-06-30') }}
         {%- endif -%}
     {%- endif -%}
@@ -173,7 +214,7 @@
 
 {% macro refuse_setting(name, value, wanted) -%}
     {{ exceptions.raise_compiler_error(
-        "Setting " ~ name ~ " is " ~ (value | string)[:60] ~ ", and must be " ~ wanted
+        "Setting " ~ name ~ " is " ~ perennial.shown(value) ~ ", and must be " ~ wanted
         ~ ": " ~ perennial.settings_catalogue()[name]['meaning'] ~ "."
     ) }}
 {%- endmacro %}

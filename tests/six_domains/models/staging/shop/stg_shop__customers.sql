@@ -1,0 +1,43 @@
+-- Grain: one row per line of the shop's files of customers.
+-- Names, types and units become ours here. Nothing is joined or dropped.
+
+{{ config(enabled=('customers' in perennial.setting('entities'))) }}
+
+with
+
+raw_customers as (
+
+    select * from {{ perennial.raw_rows('shop', 'customers') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        customer_id,
+
+        -- attributes
+        country,
+        acquisition_channel,
+        segment,
+        birth_year,
+        email,
+
+        -- times
+        signed_up_at,
+        loaded_at,
+
+        -- where it stands
+        reading_id,
+        source_file,
+        source_line,
+        source_lines_count,
+        source_text,
+        row_fault
+
+    from raw_customers
+
+)
+
+select * from renamed

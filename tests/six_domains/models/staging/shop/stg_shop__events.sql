@@ -1,0 +1,44 @@
+-- Grain: one row per line of the shop's files of events.
+-- Names, types and units become ours here. Nothing is joined or dropped.
+
+{{ config(enabled=('events' in perennial.setting('entities'))) }}
+
+with
+
+raw_events as (
+
+    select * from {{ perennial.raw_rows('shop', 'events') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        event_id,
+        customer_id,
+        session_id,
+
+        -- attributes
+        event_name,
+        module,
+
+        -- measures
+        duration_seconds,
+
+        -- times
+        occurred_at,
+
+        -- where it stands
+        reading_id,
+        source_file,
+        source_line,
+        source_lines_count,
+        source_text,
+        row_fault
+
+    from raw_events
+
+)
+
+select * from renamed

@@ -1,0 +1,45 @@
+-- Grain: one row per line of the shop's files of tickets.
+-- Names, types and units become ours here. Nothing is joined or dropped.
+
+{{ config(enabled=('tickets' in perennial.setting('entities'))) }}
+
+with
+
+raw_tickets as (
+
+    select * from {{ perennial.raw_rows('shop', 'tickets') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        ticket_id,
+        customer_id,
+
+        -- attributes
+        category,
+
+        -- measures
+        csat,
+
+        -- times
+        opened_at,
+        first_response_at,
+        resolved_at,
+        loaded_at,
+
+        -- where it stands
+        reading_id,
+        source_file,
+        source_line,
+        source_lines_count,
+        source_text,
+        row_fault
+
+    from raw_tickets
+
+)
+
+select * from renamed

@@ -1,0 +1,45 @@
+-- Grain: one row per line of the shop's files of touches.
+-- Names, types and units become ours here. Nothing is joined or dropped.
+
+{{ config(enabled=('touches' in perennial.setting('entities'))) }}
+
+with
+
+raw_touches as (
+
+    select * from {{ perennial.raw_rows('shop', 'touches') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        touch_id,
+        customer_id,
+        campaign_id,
+
+        -- attributes
+        channel,
+        is_control,
+        offer,
+
+        -- times
+        sent_at,
+        opened_at,
+        clicked_at,
+        redeemed_at,
+
+        -- where it stands
+        reading_id,
+        source_file,
+        source_line,
+        source_lines_count,
+        source_text,
+        row_fault
+
+    from raw_touches
+
+)
+
+select * from renamed
