@@ -52,12 +52,18 @@ renamed as (
         {{ parsed_day('date_text') }} as ordered_at,
 
         -- as delivered
-        amount_text,
-        date_text as ordered_at_text,
         source_file,
         source_line,
         source_text,
-        is_utf8
+        case
+            when trim(source_text) = '' then 'empty_line'
+            when regexp_matches(source_text, '[\x00-\x08\x0E-\x1F\x7F]')
+                then 'control_character'
+            when not is_utf8 then 'unreadable_character'
+            when customer_text is null then 'unreadable_line'
+            when {{ parsed_day('date_text') }} is null then 'unreadable_ordered_at'
+            when {{ parsed_money('amount_text') }} is null then 'unreadable_amount'
+        end as row_fault
 
     from split
 

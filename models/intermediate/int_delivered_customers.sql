@@ -1,0 +1,36 @@
+-- Grain: one row per customer that the connector delivered.
+-- The seam: only here is asked which connector is in use, and whether it delivers customers.
+
+{{ config(materialized='view') }}
+
+with
+
+nothing as (
+
+    select {{ typed_nulls('customers') }}
+
+    where false
+
+),
+
+delivered as (
+
+    select * from nothing
+
+    {% if 'customers' in setting('entities') -%}
+        union all by name
+
+        select * from {{ ref('stg_' ~ var('connector') ~ '__customers') }}
+    {%- endif %}
+
+),
+
+typed as (
+
+    select {{ typed_columns('customers') }}
+
+    from delivered
+
+)
+
+select * from typed

@@ -1,0 +1,36 @@
+-- Grain: one row per subscription period that the connector delivered.
+-- The seam: only here is asked which connector is in use, and whether it delivers subscriptions.
+
+{{ config(materialized='view') }}
+
+with
+
+nothing as (
+
+    select {{ typed_nulls('subscriptions') }}
+
+    where false
+
+),
+
+delivered as (
+
+    select * from nothing
+
+    {% if 'subscriptions' in setting('entities') -%}
+        union all by name
+
+        select * from {{ ref('stg_' ~ var('connector') ~ '__subscriptions') }}
+    {%- endif %}
+
+),
+
+typed as (
+
+    select {{ typed_columns('subscriptions') }}
+
+    from delivered
+
+)
+
+select * from typed

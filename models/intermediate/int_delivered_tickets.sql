@@ -1,0 +1,36 @@
+-- Grain: one row per support ticket that the connector delivered.
+-- The seam: only here is asked which connector is in use, and whether it delivers tickets.
+
+{{ config(materialized='view') }}
+
+with
+
+nothing as (
+
+    select {{ typed_nulls('tickets') }}
+
+    where false
+
+),
+
+delivered as (
+
+    select * from nothing
+
+    {% if 'tickets' in setting('entities') -%}
+        union all by name
+
+        select * from {{ ref('stg_' ~ var('connector') ~ '__tickets') }}
+    {%- endif %}
+
+),
+
+typed as (
+
+    select {{ typed_columns('tickets') }}
+
+    from delivered
+
+)
+
+select * from typed

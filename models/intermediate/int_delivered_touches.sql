@@ -1,0 +1,36 @@
+-- Grain: one row per marketing touch that the connector delivered.
+-- The seam: only here is asked which connector is in use, and whether it delivers touches.
+
+{{ config(materialized='view') }}
+
+with
+
+nothing as (
+
+    select {{ typed_nulls('touches') }}
+
+    where false
+
+),
+
+delivered as (
+
+    select * from nothing
+
+    {% if 'touches' in setting('entities') -%}
+        union all by name
+
+        select * from {{ ref('stg_' ~ var('connector') ~ '__touches') }}
+    {%- endif %}
+
+),
+
+typed as (
+
+    select {{ typed_columns('touches') }}
+
+    from delivered
+
+)
+
+select * from typed
