@@ -3,22 +3,29 @@
 
 {{ config(materialized='table') }}
 
-{% set entities = [
-    'customers', 'orders', 'subscriptions', 'events', 'tickets', 'touches'
-] %}
-
 with
 
 domains as (
 
-    {% for entity in entities -%}
     select
-        '{{ entity }}' as entity,
-        {{ (entity in setting('entities')) | lower }} as is_delivered,
-        '{{ contract(entity)['absence'] }}' as absence_costs,
-        {{ empty_columns(entity) }} as empty_columns
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
+        listed.entity,
+        listed.is_delivered,
+        listed.empty_columns,
+        listed.absence_costs
+
+    from (
+        values
+        {% for entity in [
+            'customers', 'orders', 'subscriptions', 'events', 'tickets', 'touches'
+        ] -%}
+            (
+                '{{ entity }}',
+                {{ (entity in setting('entities')) | lower }},
+                {{ empty_columns(entity) }},
+                '{{ contract(entity)["absence"] }}'
+            ){{ ', ' if not loop.last }}
+        {%- endfor %}
+    ) as listed (entity, is_delivered, empty_columns, absence_costs)
 
 ),
 

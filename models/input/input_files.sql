@@ -10,16 +10,16 @@ with
 delivered as (
 
     {% for entity in entities -%}
-    select
-        '{{ entity }}' as entity,
-        source_file,
-        sum(source_lines_count) as lines_count
+        select
+            '{{ entity }}' as entity,
+            source_file,
+            sum(source_lines_count) as lines_count
 
-    from {{ ref('int_delivered_' ~ entity) }}
+        from {{ ref('int_delivered_' ~ entity) }}
 
-    group by source_file
+        group by source_file
 
-    union all
+        union all
 
     {% endfor -%}
     select
@@ -34,22 +34,22 @@ delivered as (
 judged as (
 
     {% for entity in entities -%}
-    select
-        '{{ entity }}' as entity,
-        source_file,
-        sum(source_lines_count) filter (
-            where reject_reason is null and exclude_reason is null
-        ) as accepted_lines_count,
-        sum(source_lines_count) filter (where exclude_reason is not null)
-            as excluded_lines_count,
-        sum(source_lines_count) filter (where reject_reason is not null)
-            as refused_lines_count
+        select
+            '{{ entity }}' as entity,
+            source_file,
+            sum(source_lines_count) filter (
+                where reject_reason is null and exclude_reason is null
+            ) as accepted_lines_count,
+            sum(source_lines_count) filter (where exclude_reason is not null)
+                as excluded_lines_count,
+            sum(source_lines_count) filter (where reject_reason is not null)
+                as refused_lines_count
 
-    from {{ ref('int_checked_' ~ entity) }}
+        from {{ ref('int_checked_' ~ entity) }}
 
-    group by source_file
+        group by source_file
 
-    union all
+        union all
 
     {% endfor -%}
     -- of events only the others are stored, so the accepted ones are the rest

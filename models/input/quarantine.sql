@@ -7,19 +7,19 @@ with
 refused as (
 
     {% for entity in entities -%}
-    select
-        '{{ entity }}' as entity,
-        source_file,
-        source_line,
-        source_lines_count,
-        reject_reason,
-        source_text
+        select
+            '{{ entity }}' as entity,
+            source_file,
+            source_line,
+            source_lines_count,
+            reject_reason,
+            source_text
 
-    from {{ ref('int_checked_' ~ entity) }}
+        from {{ ref('int_checked_' ~ entity) }}
 
-    where reject_reason is not null
+        where reject_reason is not null
 
-    union all
+        union all
 
     {% endfor -%}
     select

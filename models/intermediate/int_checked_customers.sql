@@ -33,7 +33,9 @@ dated as (
 judged as (
 
     select
-        * replace (case when row_fault is null then exclude_reason end as exclude_reason),
+        * replace (
+            case when row_fault is null then exclude_reason end as exclude_reason
+        ),
         {{ known_date('customers') }} as known_date,
         case
             {{ own_faults('customers') }}

@@ -1,7 +1,9 @@
 -- Grain: one row per order or refund that the connector delivered.
 -- Orders are judged here and nowhere else: accepted, excluded or refused.
 
+{#- Without a declared currency no amount is converted. -#}
 {% set currency = setting('currency') %}
+{% set is_foreign = "coalesce(currency <> '" ~ currency ~ "', false)" %}
 
 with
 
@@ -18,21 +20,11 @@ files as (
 
 ),
 
-rates as (
-
-    select
-        currency,
-        valid_from,
-        rate
-
-    from {{ ref('currency_rates') }}
-
-),
-
 dated as (
 
     select
         delivered.*,
+        {{ is_foreign if currency else 'false' }} as is_foreign,
         {{ business_day('delivered.ordered_at') }} as ordered_date,
         files.first_read_date,
         files.last_scored_date
@@ -44,19 +36,18 @@ dated as (
 
 ),
 
-{% if currency -%}
 -- few days and currencies, so that the many orders meet one rate each
 foreign_days as (
 
     select
         currency,
-        ordered_date
+        {{ business_day('ordered_at') }} as ordered_date
 
-    from dated
+    from {{ ref('int_delivered_orders') }}
 
-    where currency <> '{{ currency }}'
+    where {{ is_foreign if currency else 'false' }}
 
-    group by currency, ordered_date
+    group by currency, {{ business_day('ordered_at') }}
 
 ),
 
@@ -69,7 +60,7 @@ newest_rates as (
 
     from foreign_days
 
-    inner join rates
+    inner join {{ ref('currency_rates') }} as rates
         on foreign_days.currency = rates.currency
         and foreign_days.ordered_date >= rates.valid_from
 
@@ -77,36 +68,29 @@ newest_rates as (
 
 ),
 
-{% endif -%}
 priced as (
 
     select
         dated.*,
         dated.amount as delivered_amount,
-        {% if currency -%}
-            case
-                when coalesce(dated.currency, '{{ currency }}') = '{{ currency }}'
-                    then dated.amount
-                else try_cast(dated.amount * newest_rates.rate as {{ money() }})
-            end as declared_amount
+        case
+            when dated.is_foreign
+                then try_cast(dated.amount * newest_rates.rate as {{ money() }})
+            else dated.amount
+        end as declared_amount
 
     from dated
 
     left join newest_rates
         on dated.currency = newest_rates.currency
         and dated.ordered_date = newest_rates.ordered_date
-        {%- else -%}
-        dated.amount as declared_amount
-
-    from dated
-    {%- endif %}
 
 ),
 
 judged as (
 
     select
-        * exclude (declared_amount)
+        * exclude (is_foreign, ordered_date, declared_amount)
         replace (
             case when row_fault is null then exclude_reason end as exclude_reason,
             -- whatever sign it came with, a refund takes away

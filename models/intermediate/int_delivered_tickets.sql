@@ -1,5 +1,5 @@
 -- Grain: one row per support ticket that the connector delivered.
--- The seam: only here is asked which connector is in use, and whether it delivers tickets.
+-- The seam: no other model asks which connector is in use, and what it delivers.
 
 {{ config(materialized='view') }}
 

@@ -3,27 +3,27 @@
 
 with
 
-{% set domains = ['orders', 'subscriptions', 'events', 'tickets', 'touches'] -%}
-{% for entity in domains -%}
-{{ entity }} as (
+named as (
 
+    {% for entity in ['orders', 'subscriptions', 'events', 'tickets'] -%}
+        select
+            customer_id,
+            min(known_date) as known_date
+
+        from {{ ref('input_' ~ entity) }}
+
+        group by customer_id
+
+        union all
+
+    {% endfor -%}
     select
         customer_id,
         min(known_date) as known_date
 
-    from {{ ref('input_' ~ entity) }}
+    from {{ ref('input_touches') }}
 
     group by customer_id
-
-),
-
-{% endfor -%}
-named as (
-
-    {% for entity in domains -%}
-    select * from {{ entity }}
-    {{ 'union all' if not loop.last }}
-    {% endfor %}
 
 ),
 

@@ -12,8 +12,6 @@ group by {{ columns | join(', ') }}
 
 having
     count(*) > 1
-    {%- for column in columns if column not in nullable %}
-    or {{ column }} is null
-    {%- endfor %}
+    or {{ columns | reject('in', nullable) | join(' is null or ') }} is null
 
 {% endtest %}
