@@ -1,6 +1,6 @@
-{#- Hash of an event's version: rows with the same one are copies or a conflict. -#}
+{#- Hash of an event's id: rows with the same one are copies, versions or a conflict. -#}
 {% macro event_key() -%}
-    hash(event_id, loaded_at)
+    hash(event_id)
 {%- endmacro %}
 
 {#- Hash of all that an event's row says. -#}

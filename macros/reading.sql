@@ -51,7 +51,7 @@
             {%- do declared.append({
                 'name': node.source_name ~ '.' ~ node.name,
                 'files': meta.files,
-                'file_format': file_format(node),
+                'file_format': perennial.file_format(node),
                 'delimiter': meta.get('delimiter', ','),
                 'first_line': meta.get('first_line') or none,
                 'line_pattern': meta.get('line_pattern') or none,
@@ -106,9 +106,9 @@
             | selectattr('source_name', 'equalto', source_name)
             | selectattr('name', 'equalto', table_name) | first -%}
         {%- if node.config.meta.get('files') -%}
-            {{ file_rows(node, files_to_read(node, current_files), numbered) }}
+            {{ perennial.file_rows(node, perennial.files_to_read(node, current_files), numbered) }}
         {%- else -%}
-            {{ table_rows(relation, node.columns.values() | list) }}
+            {{ perennial.table_rows(relation, node.columns.values() | list) }}
         {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
@@ -123,7 +123,7 @@
             column_types, has_header, needs_care, has_quotes, has_control_characters
         from {{ current_files }}
         where
-            source_table = {{ text_literal(name) }}
+            source_table = {{ perennial.text_literal(name) }}
             {% if is_incremental() %}
             and reading_id not in (
                 select reading_id from {{ this }} where reading_id is not null
@@ -152,9 +152,9 @@
     (
     {%- for kind, group in groups.items() %}
         {% if group[0].file_format == 'parquet' -%}
-            {{ parquet_rows(group, columns) }}
+            {{ perennial.parquet_rows(group, columns) }}
         {%- else -%}
-            {{ text_rows(node, group, columns, numbered) }}
+            {{ perennial.text_rows(node, group, columns, numbered) }}
         {%- endif %}
         union all
     {% endfor %}
@@ -167,7 +167,7 @@
         cast(null as varchar) as source_text,
         cast(null as varchar) as row_fault
         {%- for column in columns %},
-        cast(null as {{ column.data_type }}) as {{ quoted(column.name) }}
+        cast(null as {{ column.data_type }}) as {{ perennial.quoted(column.name) }}
         {%- endfor %}
     where false
     )
@@ -189,9 +189,9 @@
     (values
     {%- for file in files %}
         (
-            {{ text_literal(file.file_path) }},
+            {{ perennial.text_literal(file.file_path) }},
             {{ file.reading_id }},
-            {{ text_literal(file.source_file) }},
+            {{ perennial.text_literal(file.source_file) }},
             {{ lines.before - (1 if file.has_header else 0) }}
         ){{ ',' if not loop.last }}
         {%- set lines.before = lines.before + file.lines_count -%}
@@ -202,7 +202,7 @@
 {% macro file_list(files) -%}
     [
     {%- for file in files -%}
-        {{ text_literal(file.file_path) }}{{ ', ' if not loop.last }}
+        {{ perennial.text_literal(file.file_path) }}{{ ', ' if not loop.last }}
     {%- endfor -%}
     ]
 {%- endmacro %}
@@ -220,7 +220,7 @@
         records.line_fault
     from {{ ref('int_current_files').include(identifier=false) }}.careful_records
         as records
-    inner join {{ files_as_rows(files) }}
+    inner join {{ perennial.files_as_rows(files) }}
         on records.reading_id = files.reading_id
     {%- else %}
     select
@@ -241,7 +241,7 @@
             {% if numbered -%} row_number() over () as line_number, {%- endif %}
             coalesce(line, '') as source_text
         from read_csv(
-            {{ file_list(files) }},
+            {{ perennial.file_list(files) }},
             columns = {'line': 'VARCHAR'},
             auto_detect = false,
             header = {{ files[0].has_header }},
@@ -251,7 +251,7 @@
             filename = true
         )
     ) as lines
-    inner join {{ files_as_rows(files) }}
+    inner join {{ perennial.files_as_rows(files) }}
         on lines.filename = files.file_path
     {%- endif %}
 {%- endmacro %}
@@ -273,20 +273,20 @@
             when line_fault is not null then line_fault
             {%- for column in columns if column.data_type | lower != 'varchar' %}
             when
-                {{ quoted(column.name) }} is null
-                and {{ quoted(column.name ~ ' text') }} is not null
-                then {{ text_literal('unreadable_' ~ column.name) }}
+                {{ perennial.quoted(column.name) }} is null
+                and {{ perennial.quoted(column.name ~ ' text') }} is not null
+                then {{ perennial.text_literal('unreadable_' ~ column.name) }}
             {%- endfor %}
         end as row_fault
         {%- for column in columns %},
-        {{ quoted(column.name) }}
+        {{ perennial.quoted(column.name) }}
         {%- endfor %}
     from (
         select
             *
             {%- for column in columns if column.data_type | lower != 'varchar' %},
-            {{ parsed(quoted(column.name ~ ' text'), column.data_type,
-                column.config.meta.get('time_format')) }} as {{ quoted(column.name) }}
+            {{ perennial.parsed(perennial.quoted(column.name ~ ' text'), column.data_type,
+                column.config.meta.get('time_format')) }} as {{ perennial.quoted(column.name) }}
             {%- endfor %}
         from (
             select
@@ -301,7 +301,7 @@
                     nullif(cells[{{ place }}], '')
                 {%- else -%}
                     cast(null as varchar)
-                {%- endif %} as {{ quoted(column.name ~ ('' if is_text else ' text')) }}
+                {%- endif %} as {{ perennial.quoted(column.name ~ ('' if is_text else ' text')) }}
                 {%- endfor %}
             from (
                 select
@@ -329,9 +329,9 @@
                 from (
                     select
                         *,
-                        {{ line_cells(format, delimiter, names,
+                        {{ perennial.line_cells(format, delimiter, names,
                             files[0].has_quotes or files[0].needs_care) }} as cells
-                    from ({{ physical_lines(files, numbered) }})
+                    from ({{ perennial.physical_lines(files, numbered) }})
                 )
             )
         )
@@ -340,8 +340,8 @@
 
 {#- A line's cells as a list of text; NULL where it has no such form. -#}
 {% macro line_cells(format, delimiter, names, has_quotes) -%}
-    {%- set cell = '(?:"[^"]*(?:""[^"]*)*"|[^"' ~ regular(delimiter) ~ ']*)' -%}
-    {%- set between = regular(delimiter) -%}
+    {%- set cell = '(?:"[^"]*(?:""[^"]*)*"|[^"' ~ perennial.regular(delimiter) ~ ']*)' -%}
+    {%- set between = perennial.regular(delimiter) -%}
     {%- if format == 'json_lines' -%}
     case
         when json_valid(source_text) and json_type(source_text) = 'OBJECT'
@@ -350,7 +350,7 @@
                     source_text,
                     [
                     {%- for name in names -%}
-                        {{ text_literal('$."' ~ name ~ '"') }}{{ ', ' if not loop.last }}
+                        {{ perennial.text_literal('$."' ~ name ~ '"') }}{{ ', ' if not loop.last }}
                     {%- endfor -%}
                     ]
                 )
@@ -358,20 +358,20 @@
     {%- elif format == 'lines' -%}
     [source_text]
     {%- elif not has_quotes -%}
-    string_split(source_text, {{ text_literal(delimiter) }})
+    string_split(source_text, {{ perennial.text_literal(delimiter) }})
     {%- else -%}
     case
         when not contains(source_text, '"')
-            then string_split(source_text, {{ text_literal(delimiter) }})
+            then string_split(source_text, {{ perennial.text_literal(delimiter) }})
         when
             regexp_full_match(
-                source_text, {{ text_literal('(?s)' ~ cell ~ '(?:' ~ between ~ cell ~ ')*') }}
+                source_text, {{ perennial.text_literal('(?s)' ~ cell ~ '(?:' ~ between ~ cell ~ ')*') }}
             )
             then
                 list_transform(
                     regexp_extract_all(
-                        {{ text_literal(delimiter) }} || source_text,
-                        {{ text_literal('(?s)' ~ between ~ '(' ~ cell ~ ')') }},
+                        {{ perennial.text_literal(delimiter) }} || source_text,
+                        {{ perennial.text_literal('(?s)' ~ between ~ '(' ~ cell ~ ')') }},
                         1
                     ),
                     lambda cell:
@@ -398,91 +398,28 @@
 
 {#- Rows of Parquet files that have one schema. -#}
 {% macro parquet_rows(files, columns) -%}
-    {%- set header = fromjson(files[0].header) -%}
+    {%- set delivered = [] -%}
     {%- set types = fromjson(files[0].column_types) -%}
-    {{ typed_rows(columns, header, types, '(
+    {%- for name in fromjson(files[0].header) -%}
+        {%- do delivered.append({'name': name, 'dtype': types[loop.index0]}) -%}
+    {%- endfor -%}
+    {%- set relation -%}
+    (
         select
             files.reading_id,
             rows_of_file.filename as file_path,
             files.source_file,
             rows_of_file.file_row_number + 1 as source_line,
             rows_of_file.* exclude (filename, file_row_number)
-        from read_parquet(' ~ file_list(files) ~ ', filename = true, '
-            ~ 'file_row_number = true) as rows_of_file
-        inner join ' ~ files_as_rows(files) ~ '
+        from
+            read_parquet(
+                {{ perennial.file_list(files) }},
+                filename = true,
+                file_row_number = true
+            ) as rows_of_file
+        inner join {{ perennial.files_as_rows(files) }}
             on rows_of_file.filename = files.file_path
-    )') }}
-{%- endmacro %}
-
-{#- Typed columns of any relation as the declared ones; what a cast would change or lose
-    is a fault. The relation has reading_id, file_path, source_file and source_line too. -#}
-{% macro typed_rows(columns, header, types, relation) -%}
-    select
-        reading_id,
-        file_path,
-        source_file,
-        source_line,
-        cast(1 as bigint) as source_lines_count,
-        cast(to_json(struct_pack(
-            {%- for name in header -%}
-                {{ quoted(name) }} := raw_columns.{{ quoted(name) }}{{ ', ' if not loop.last }}
-            {%- endfor -%}
-        )) as varchar) as source_text,
-        case
-            {%- for column in columns if column.name in header %}
-            {%- set found = types[header.index(column.name)] %}
-            {%- if not is_kept(found, column.data_type) %}
-            when
-                raw_columns.{{ quoted(column.name) }} is not null
-                and {{ as_declared('raw_columns.' ~ quoted(column.name), found, column) }}
-                is null
-                then {{ text_literal('unreadable_' ~ column.name) }}
-            {%- endif %}
-            {%- endfor %}
-            else cast(null as varchar)
-        end as row_fault
-        {%- for column in columns %},
-        {% if column.name in header -%}
-            {{ as_declared('raw_columns.' ~ quoted(column.name),
-                types[header.index(column.name)], column) }}
-        {%- else -%}
-            cast(null as {{ column.data_type }})
-        {%- endif %} as {{ quoted(column.name) }}
-        {%- endfor %}
-    from {{ relation }} as raw_columns
-{%- endmacro %}
-
-{#- Whether every value of a type is one of the declared type. -#}
-{% macro is_kept(found, declared) -%}
-    {%- set found, declared = found | upper, declared | upper -%}
-    {{ return(
-        (found | replace(' ', '')) == (declared | replace(' ', ''))
-        or declared == 'VARCHAR'
-        or (declared == 'TIMESTAMP' and (
-            found.startswith('TIMESTAMP') or found == 'DATE'))
-        or (declared == 'BIGINT' and found in [
-            'TINYINT', 'SMALLINT', 'INTEGER', 'UTINYINT', 'USMALLINT', 'UINTEGER'])
-    ) }}
-{%- endmacro %}
-
-{% macro as_declared(value, found, column) -%}
-    {%- set found, declared = found | upper, column.data_type | upper -%}
-    {%- if declared == 'TIMESTAMP' and found == 'TIMESTAMP WITH TIME ZONE' -%}
-        timezone('UTC', {{ value }})
-    {%- elif declared == 'TIMESTAMP' and found.startswith('TIMESTAMP') -%}
-        {{ utc_of('cast(' ~ value ~ ' as timestamp)') }}
-    {%- elif declared == 'TIMESTAMP' and found == 'DATE' -%}
-        {{ start_of_day('cast(' ~ value ~ ' as timestamp)') }}
-    {%- elif is_kept(found, declared) -%}
-        cast({{ value }} as {{ column.data_type }})
-    {%- elif found in ['DOUBLE', 'FLOAT'] and declared.startswith('DECIMAL') -%}
-        {#- a sum of cents in binary is off by less than a millionth -#}
-        case
-            when abs({{ value }} - try_cast({{ value }} as {{ column.data_type }})) < 1e-6
-                then try_cast({{ value }} as {{ column.data_type }})
-        end
-    {%- else -%}
-        {{ parsed('cast(' ~ value ~ ' as varchar)', column.data_type,
-            column.config.meta.get('time_format')) }}
-    {%- endif -%}
+    )
+    {%- endset -%}
+    {{ perennial.typed_rows('The file ' ~ files[0].file_path, relation, delivered, columns) }}
 {%- endmacro %}

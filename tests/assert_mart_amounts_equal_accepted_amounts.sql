@@ -12,9 +12,19 @@ clock as (
 accepted as (
 
     select
-        sum(orders.amount) as total_amount,
+        sum(orders.amount) filter (where orders.superseded_date is null)
+            as total_amount,
         sum(orders.amount) filter (
-            where cast(orders.ordered_at as date) <= clock.score_date
+            where
+            orders.kind = 'purchase'
+            and coalesce(orders.status, 'completed') <> 'failed'
+            and greatest(
+                orders.known_date, {{ business_day('orders.ordered_at') }}
+            ) <= clock.score_date
+            and (
+                orders.superseded_date is null
+                or orders.superseded_date > clock.score_date
+            )
         ) as amount_by_score_date
 
     from {{ ref('input_orders') }} as orders

@@ -15,23 +15,25 @@ customer_days as (
     select
         customer_id,
         activity_date,
+        known_date,
         orders_count,
-        order_amount
+        order_amount,
+        refund_amount
 
     from {{ ref('int_customer_days') }}
 
-    where orders_count > 0
-
 ),
 
+-- of a day that was told in several versions, what was known by then is their sum
 known_days as (
 
     select
         customer_days.customer_id,
         as_of_dates.as_of_date,
         customer_days.activity_date,
-        customer_days.orders_count,
-        customer_days.order_amount,
+        sum(customer_days.orders_count) as orders_count,
+        sum(customer_days.order_amount) as order_amount,
+        sum(customer_days.refund_amount) as refund_amount,
         {{ is_recent(
             'customer_days.activity_date', 'as_of_dates.as_of_date', 90
         ) }} as is_in_90d
@@ -39,7 +41,32 @@ known_days as (
     from as_of_dates
 
     inner join customer_days
-        on {{ is_past('customer_days.activity_date', 'as_of_dates.as_of_date') }}
+        on {{ is_past('customer_days.known_date', 'as_of_dates.as_of_date') }}
+
+    group by
+        customer_days.customer_id,
+        as_of_dates.as_of_date,
+        customer_days.activity_date
+
+),
+
+-- what the customer kept is the worth of a day; a day given back whole has none, and
+-- tells nothing of what the customer spends. A free one has: 0.
+order_days as (
+
+    select
+        customer_id,
+        as_of_date,
+        activity_date,
+        orders_count,
+        order_amount,
+        is_in_90d,
+        refund_amount = 0 or order_amount + refund_amount > 0 as is_kept,
+        order_amount + refund_amount as kept_amount
+
+    from known_days
+
+    where orders_count > 0
 
 ),
 
@@ -53,13 +80,20 @@ history as (
         cast(sum(orders_count) as bigint) as orders_count,
         count(*) as order_days_count,
         cast(sum(order_amount) as {{ money() }}) as total_order_amount,
-        min_by(order_amount, activity_date) as first_order_day_amount,
+        cast(min_by(order_amount, activity_date) as {{ money() }})
+            as first_order_day_amount,
+        count(*) filter (where is_kept) as kept_days_count,
+        coalesce(sum(kept_amount) filter (where is_kept), 0) as kept_amount,
+        min_by(case when is_kept then 1 else 0 end, activity_date)
+            as kept_first_days_count,
+        min_by(case when is_kept then kept_amount else 0 end, activity_date)
+            as kept_first_amount,
         count(*) filter (where is_in_90d) as order_days_count_90d,
         cast(
             coalesce(sum(order_amount) filter (where is_in_90d), 0) as {{ money() }}
         ) as order_amount_90d
 
-    from known_days
+    from order_days
 
     group by customer_id, as_of_date
 
@@ -70,9 +104,8 @@ repeats as (
     select
         *,
         order_days_count - 1 as repeat_order_days_count,
-        cast(
-            total_order_amount - first_order_day_amount as {{ money() }}
-        ) as repeat_order_amount
+        kept_days_count - kept_first_days_count as kept_repeat_days_count,
+        cast(kept_amount - kept_first_amount as {{ money() }}) as repeat_order_amount
 
     from history
 
@@ -108,7 +141,7 @@ measured as (
         order_amount_90d,
         cast(total_order_amount as double) / order_days_count
             as mean_order_day_amount,
-        cast(repeat_order_amount as double) / nullif(repeat_order_days_count, 0)
+        cast(repeat_order_amount as double) / nullif(kept_repeat_days_count, 0)
             as mean_repeat_order_day_amount
 
     from repeats

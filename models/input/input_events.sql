@@ -27,9 +27,15 @@ judged_rows as (
 
 usual as (
 
-    select delivered.*
+    select
+        delivered.*,
+        {{ known_date('events') }} as known_date,
+        cast(null as date) as superseded_date
 
     from {{ ref('int_delivered_events') }} as delivered
+
+    left join current_files
+        on delivered.reading_id = current_files.reading_id
 
     where
         not exists (
@@ -46,11 +52,19 @@ usual as (
 
 accepted as (
 
-    select * from usual
+    {% set columns -%}
+        {{ contract('events')['columns'].keys() | join(', ') }},
+        loaded_at,
+        known_date,
+        superseded_date,
+        source_file,
+        source_line
+    {%- endset -%}
+    select {{ columns }} from usual
 
-    union all by name
+    union all
 
-    select *
+    select {{ columns }}
 
     from {{ ref('int_settled_events') }}
 

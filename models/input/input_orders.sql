@@ -1,5 +1,5 @@
--- Grain: one row per accepted order.
--- The contract: whatever the source was, an order looks like this from here on.
+-- Grain: one row per version of an accepted order or refund.
+-- The contract: whatever the source was, orders look like this from here on.
 
 with
 
@@ -16,12 +16,20 @@ accepted as (
         customer_id,
         ordered_at,
         amount,
+        kind,
+        category,
+        currency,
+        status,
+        delivered_amount,
+        loaded_at,
+        known_date,
+        superseded_date,
         source_file,
         source_line
 
     from checked_orders
 
-    where reject_reason is null
+    where reject_reason is null and exclude_reason is null
 
 )
 

@@ -3,22 +3,34 @@
 
 with
 
-checked_orders as (
-
-    select * from {{ ref('int_checked_orders') }}
-
-),
-
+{% set entities = ['customers', 'orders', 'subscriptions', 'tickets', 'touches'] -%}
 refused as (
 
+    {% for entity in entities -%}
+        select
+            '{{ entity }}' as entity,
+            source_file,
+            source_line,
+            source_lines_count,
+            reject_reason,
+            source_text
+
+        from {{ ref('int_checked_' ~ entity) }}
+
+        where reject_reason is not null
+
+        union all
+
+    {% endfor -%}
     select
-        'orders' as entity,
+        'events' as entity,
         source_file,
         source_line,
+        source_lines_count,
         reject_reason,
         source_text
 
-    from checked_orders
+    from {{ ref('int_settled_events') }}
 
     where reject_reason is not null
 

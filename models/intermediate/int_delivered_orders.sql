@@ -1,27 +1,41 @@
--- Grain: one row per order that the connector delivered.
--- The seam: the only model that asks which connector is in use. What stands here is
--- what a connector's staging model of orders must have.
+-- Grain: one row per order or refund that the connector delivered.
+-- The seam: no other model asks which connector is in use, and what it delivers.
 
 {{ config(materialized='view') }}
 
 with
 
-staged as (
+nothing as (
 
-    select
-        order_id,
-        customer_id,
-        ordered_at,
-        amount,
-        ordered_at_text,
-        amount_text,
-        source_file,
-        source_line,
-        source_text,
-        is_utf8
+    select {{ typed_nulls('orders') }}
 
-    from {{ ref('stg_' ~ var('connector') ~ '__orders') }}
+    where false
+
+),
+
+delivered as (
+
+    select * from nothing
+
+    {% if 'orders' in setting('entities') -%}
+        union all by name
+
+        select * from {{ ref('stg_' ~ var('connector') ~ '__orders') }}
+    {%- endif %}
+
+),
+
+typed as (
+
+    select {{ typed_columns('orders') }}
+
+    from delivered
+
+    -- not the rows of a file that was read again since, or is declared no more
+    where
+        reading_id is null
+        or reading_id in (select reading_id from {{ ref('int_current_files') }})
 
 )
 
-select * from staged
+select * from typed

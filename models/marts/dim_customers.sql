@@ -5,7 +5,13 @@ with
 
 customers as (
 
-    select customer_id from {{ ref('input_customers') }}
+    select
+        customer_id,
+        is_orphan
+
+    from {{ ref('input_customers') }}
+
+    where superseded_date is null
 
 ),
 
@@ -30,6 +36,7 @@ described as (
 
     select
         customers.customer_id,
+        customers.is_orphan,
         purchases.as_of_date,
         purchases.first_order_date,
         purchases.last_order_date,

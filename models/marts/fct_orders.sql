@@ -1,10 +1,12 @@
--- Grain: one row per accepted order.
+-- Grain: one row per accepted order or refund, as it was told last.
 
 with
 
 orders as (
 
     select * from {{ ref('input_orders') }}
+
+    where superseded_date is null
 
 ),
 
@@ -13,9 +15,12 @@ dated as (
     select
         order_id,
         customer_id,
+        kind,
+        status,
         ordered_at,
-        cast(ordered_at as date) as order_date,
+        {{ business_day('ordered_at') }} as order_date,
         amount,
+        known_date,
         source_file,
         source_line
 

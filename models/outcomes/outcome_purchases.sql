@@ -30,17 +30,23 @@ customers as (
 
 ),
 
-customer_days as (
+-- what a day was is the sum of what was told of it by the score date
+order_days as (
 
     select
-        customer_id,
-        activity_date,
-        orders_count,
-        order_amount
+        customer_days.customer_id,
+        customer_days.activity_date,
+        sum(customer_days.orders_count) as orders_count,
+        sum(customer_days.order_amount) as order_amount
 
-    from {{ ref('int_customer_days') }}
+    from {{ ref('int_customer_days') }} as customer_days
 
-    where orders_count > 0
+    inner join clock
+        on {{ is_past('customer_days.known_date', 'clock.score_date') }}
+
+    group by customer_days.customer_id, customer_days.activity_date
+
+    having sum(customer_days.orders_count) > 0
 
 ),
 
@@ -65,22 +71,22 @@ windows as (
 future_days as (
 
     select
-        customer_days.customer_id,
+        order_days.customer_id,
         dates.as_of_date,
         dates.horizon_days,
         count(*) as order_days_count,
-        cast(sum(customer_days.orders_count) as bigint) as orders_count,
-        cast(sum(customer_days.order_amount) as {{ money() }}) as order_amount
+        cast(sum(order_days.orders_count) as bigint) as orders_count,
+        cast(sum(order_days.order_amount) as {{ money() }}) as order_amount
 
     from dates
 
-    inner join customer_days
+    inner join order_days
         on {{ is_future(
-            'customer_days.activity_date', 'dates.as_of_date', 'dates.horizon_days'
+            'order_days.activity_date', 'dates.as_of_date', 'dates.horizon_days'
         ) }}
 
     group by
-        customer_days.customer_id,
+        order_days.customer_id,
         dates.as_of_date,
         dates.horizon_days
 

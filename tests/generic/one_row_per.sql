@@ -1,5 +1,6 @@
-{#- The grain: no two rows share these columns, and none of them is NULL. -#}
-{% test one_row_per(model, columns) %}
+{#- The grain: no two rows share these columns, and none of them is NULL, apart from
+    those that are said to be nullable, where NULL is a value like any other. -#}
+{% test one_row_per(model, columns, nullable=[]) %}
 
 select
     {{ columns | join(', ') }},
@@ -11,6 +12,6 @@ group by {{ columns | join(', ') }}
 
 having
     count(*) > 1
-    or {{ columns | join(' is null or ') }} is null
+    or {{ columns | reject('in', nullable) | join(' is null or ') }} is null
 
 {% endtest %}

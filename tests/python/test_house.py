@@ -11,9 +11,13 @@ from perennial.project import DEFAULT_CONNECTOR
 
 #: For each layer, its prefix and the layers it may read.
 LAYERS = {
-    "staging": ("stg_", {"source", "staging"}),
+    "reading": ("", {"source", "reading"}),
+    "staging": ("stg_", {"source", "reading", "staging"}),
     "input": ("input_", {"intermediate", "input"}),
-    "intermediate": ("int_", {"staging", "input", "intermediate"}),
+    "intermediate": (
+        "int_",
+        {"seeds", "reading", "staging", "input", "intermediate"},
+    ),
     "features": ("feat_", {"intermediate"}),
     "outcomes": ("outcome_", {"intermediate", "features"}),
     "fits": ("fit_", {"intermediate", "features"}),
@@ -31,6 +35,7 @@ LAYERS = {
 #: Nouns that need no prefix, each with the reason.
 PLAIN_NOUNS = {
     "quarantine": "what people look for when a row is missing",
+    "excluded_rows": "the other half of what people look for then",
     "model_splits": "the dates of every model, which the docs call by this name",
 }
 
@@ -51,7 +56,7 @@ def layer(node) -> str:
 
 
 def test_arrows_run_down_the_layers(master, nodes):
-    everything = {**nodes, **master.manifest["sources"]}
+    everything = {**master.manifest["nodes"], **master.manifest["sources"]}
     wrong = [
         (node["name"], everything[parent]["name"])
         for node in nodes.values()

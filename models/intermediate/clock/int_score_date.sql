@@ -1,24 +1,60 @@
--- Grain: one row, or none while there is no order and no setting.
--- The last day that is known to its end: nothing of the wall clock comes in.
+-- Grain: one row, or none while there is no accepted row and no setting.
+-- The last day that is known to its end: nothing of the wall clock comes in. Orders and
+-- events both must reach it; support and marketing never hold it back.
 
 {% set pinned = setting('score_date') %}
 {% set incomplete_days = 0 if setting('last_day_is_complete') else 1 %}
 
 with
 
-customer_days as (
+-- a failed payment is an observed day too
+orders as (
 
-    select activity_date from {{ ref('int_customer_days') }}
+    select
+        min({{ business_day('ordered_at') }}) as first_activity_date,
+        max({{ business_day('ordered_at') }}) as last_activity_date
+
+    from {{ ref('input_orders') }}
 
 ),
 
-newest as (
+events as (
 
     select
-        min(activity_date) as first_activity_date,
-        max(activity_date) as last_activity_date
+        min({{ business_day('occurred_at') }}) as first_activity_date,
+        max({{ business_day('occurred_at') }}) as last_activity_date
 
-    from customer_days
+    from {{ ref('input_events') }}
+
+),
+
+subscriptions as (
+
+    select
+        min({{ business_day('started_at') }}) as first_activity_date,
+        max({{ business_day('started_at') }}) as last_activity_date
+
+    from {{ ref('input_subscriptions') }}
+
+),
+
+observed as (
+
+    select
+        coalesce(
+            least(orders.first_activity_date, events.first_activity_date),
+            subscriptions.first_activity_date
+        ) as first_activity_date,
+        coalesce(
+            least(orders.last_activity_date, events.last_activity_date),
+            subscriptions.last_activity_date
+        ) as last_activity_date
+
+    from orders
+
+    cross join events
+
+    cross join subscriptions
 
 ),
 
@@ -28,7 +64,7 @@ complete as (
         first_activity_date,
         {{ days_after('last_activity_date', -incomplete_days) }} as last_complete_date
 
-    from newest
+    from observed
 
     where last_activity_date is not null
 

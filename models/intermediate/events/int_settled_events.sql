@@ -20,7 +20,9 @@ current_files as (
 
 unusual as (
 
-    select unusual.*
+    select
+        unusual.*,
+        {{ known_date('events') }} as known_date
 
     from {{ ref('int_unusual_events') }} as unusual
 
@@ -54,16 +56,7 @@ compared as (
 
 ),
 
-settled as (
-
-    select
-        unusual.* replace (unusual.reject_reason as reject_reason)
-
-    from unusual
-
-    where reject_reason is not null or exclude_reason is not null
-
-    union all by name
+ruled as (
 
     select
         * exclude (is_contested, is_latest, copy_number)
@@ -81,6 +74,31 @@ settled as (
         )
 
     from compared
+
+),
+
+settled as (
+
+    select *
+
+    from unusual
+
+    where reject_reason is not null or exclude_reason is not null
+
+    union all by name
+
+    select
+        *,
+        case
+            when reject_reason is null and exclude_reason is null
+                then lead(known_date) over (
+                    partition by
+                        event_id, coalesce(reject_reason, exclude_reason) is null
+                    order by loaded_at asc nulls first
+                )
+        end as superseded_date
+
+    from ruled
 
 )
 

@@ -1,0 +1,42 @@
+-- Grain: one row per customer whom an accepted row of another domain names.
+-- A list of customers may lack some of them, or there may be none.
+
+with
+
+named as (
+
+    {% for entity in ['orders', 'subscriptions', 'events', 'tickets'] -%}
+        select
+            customer_id,
+            min(known_date) as known_date
+
+        from {{ ref('input_' ~ entity) }}
+
+        group by customer_id
+
+        union all
+
+    {% endfor -%}
+    select
+        customer_id,
+        min(known_date) as known_date
+
+    from {{ ref('input_touches') }}
+
+    group by customer_id
+
+),
+
+customers as (
+
+    select
+        customer_id,
+        min(known_date) as known_date
+
+    from named
+
+    group by customer_id
+
+)
+
+select * from customers
