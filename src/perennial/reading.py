@@ -578,9 +578,9 @@ def _checked_csv_header(path: str, table: RawTable, line: str) -> list[str]:
 
 def _header_cells(line: str, delimiter: str) -> list[str]:
     try:
-        return next(csv.reader([line], delimiter=delimiter), [])
-    except csv.Error:  # carriage returns alone end its lines, or it has no end
-        return []
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:  # quotes out of place, or carriage returns alone end its lines
+        return [line]
 
 
 def _refuse_missing(path: str, table: RawTable, missing: list[str], found: str) -> None:

@@ -1,4 +1,4 @@
-"""The loader's own SQL over one file, rendered without dbt: a file costs milliseconds.
+"""The loader's own SQL over one file, rendered without dbt, in milliseconds.
 
 dbt's Jinja is played by the little that the macros of reading.sql ask of it.
 """
@@ -58,6 +58,8 @@ class Macros:
         environment.globals |= {name: getattr(self, name) for name in self._macros}
 
     def __getattr__(self, name: str):
+        if name not in vars(self).get("_macros", {}):
+            raise AttributeError(name)
         macro = self._macros[name]
 
         def call(*arguments, **options):

@@ -1,4 +1,4 @@
-"""The shop: a dbt project with perennial installed in it, for builds of all six domains."""
+"""The shop: a dbt project with perennial in it, for builds of all six domains."""
 
 import json
 import os
