@@ -161,3 +161,11 @@ def master(shared_build) -> Build:
 def sample(shared_build) -> Build:
     """The 1/10 sample log that the papers print their numbers for."""
     return shared_build("sample", settings={"cdnow_log": "sample"})
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory) -> Path:
+    """The shop's project with perennial in it, once for each worker."""
+    from shop import install_shop  # it needs what stands here
+
+    return install_shop(tmp_path_factory.mktemp("installed") / "shop")

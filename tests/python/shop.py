@@ -21,6 +21,7 @@ ENTITIES = ("customers", "orders", "subscriptions", "events", "tickets", "touche
 INPUT = (
     "--select",
     *("+quarantine", "+excluded_rows", "+input_coverage", "+input_files"),
+    "+schema_changes",
     *(f"+input_{entity}" for entity in ENTITIES),
     *("--exclude", "test_type:unit", "--indirect-selection", "cautious"),
 )
