@@ -67,10 +67,7 @@ checked as (
         source_file,
         source_line,
         source_lines_count,
-        case
-            when reject_reason is not null or exclude_reason is not null
-                then source_text
-        end as source_text
+        {{ unused_text('customers') }} as source_text
 
     from settled
 
