@@ -87,7 +87,8 @@ priced as (
 
 ),
 
-judged as (
+-- read twice, for the rows that share a key and the rest: cheaper than storing it
+judged as not materialized (
 
     select
         * exclude (is_foreign, ordered_date, declared_amount)

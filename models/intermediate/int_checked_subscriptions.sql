@@ -30,7 +30,8 @@ dated as (
 
 ),
 
-judged as (
+-- read twice, for the rows that share a key and the rest: cheaper than storing it
+judged as not materialized (
 
     select
         * replace (
