@@ -181,6 +181,24 @@
     row({{ said | reject('equalto', contract(entity)['key']) | join(', ') }})
 {%- endmacro %}
 
+{#- The text of a row that is not used. A table of a database has no lines: there it is
+    the row in the form of the contract. -#}
+{% macro unused_text(entity) -%}
+    case
+        when reject_reason is not null or exclude_reason is not null
+            then coalesce(
+                source_text,
+                cast(
+                    struct_pack(
+                        {%- for column in contract(entity)['columns'] %}
+                        {{ column }} := {{ column }}{{ ',' if not loop.last }}
+                        {%- endfor %}
+                    ) as varchar
+                )
+            )
+    end
+{%- endmacro %}
+
 {#- Steps from `judged` rows to `settled` ones: copies and conflicts among the usable rows
     of one key, and when a version was superseded. Few keys have several rows, so only
     those are compared. -#}
