@@ -565,12 +565,12 @@ def _check_first_line(path: str, table: RawTable, line: str) -> None:
 
 
 def _checked_csv_header(path: str, table: RawTable, line: str) -> list[str]:
-    header = next(csv.reader([line], delimiter=table.delimiter), [])
+    header = _header_cells(line, table.delimiter)
     missing = [name for name in table.required if name not in header]
     told = ", ".join(header)[:200]
     if missing and len(header) == 1:
         for other in (";", "\t", "|", ","):
-            names = next(csv.reader([line], delimiter=other), [])
+            names = _header_cells(line, other)
             if other != table.delimiter and set(table.required) <= set(names):
                 raise FileFault(
                     f"raw file {path}, line 1: the cells are delimited by {other!r}, "
@@ -584,6 +584,13 @@ def _checked_csv_header(path: str, table: RawTable, line: str) -> list[str]:
             "Name every column once."
         )
     return header
+
+
+def _header_cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:  # quotes out of place, or carriage returns alone end its lines
+        return [line]
 
 
 def _refuse_missing(path: str, table: RawTable, missing: list[str], found: str) -> None:
@@ -798,5 +805,8 @@ def store_careful_records(
         while batch := list(itertools.islice(records, RECORDS_PER_BATCH)):
             frame = pd.DataFrame(batch)
             frame.insert(0, "reading_id", file.reading_id)
-            connection.execute("insert into careful_records_batch from frame")
+            # by name: dbt hands over a connection that sees no variables of ours
+            connection.register("records_of_a_file", frame)
+            connection.execute("insert into careful_records_batch from records_of_a_file")
+            connection.unregister("records_of_a_file")
     return connection.table("careful_records_batch")
