@@ -129,10 +129,16 @@
     when {{ column }} is null {{- " or " ~ is_blank(column) if column in texts }}
         then 'missing_{{ column }}'
     {%- endfor %}
+    {#- Text of files was looked at when it was read. To look at each cell of many events
+        again takes longer than all the rest, so there only a NUL is looked for. #}
     when
+        {%- if entity == 'events' %}
         {%- for column in texts %}
         {{ 'or ' if not loop.first }}contains({{ column }}, chr(0))
         {%- endfor %}
+        {%- else %}
+        regexp_matches(concat({{ texts | join(', ') }}), '[\x00-\x08\x0E-\x1F\x7F]')
+        {%- endif %}
         then 'control_character'
     when
         {%- for column in texts %}
