@@ -63,6 +63,7 @@ checked as (
         exclude_reason,
         known_date,
         superseded_date,
+        reading_id,
         source_file,
         source_line,
         source_lines_count,
