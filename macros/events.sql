@@ -8,6 +8,20 @@
     hash({{ contract('events')['columns'].keys() | join(', ') }}, loaded_at)
 {%- endmacro %}
 
+{#- Whether the connector's events lie in files, as its staging model and sources say. -#}
+{% macro are_events_in_files() -%}
+    {%- set sources = [] -%}
+    {%- for node in graph.nodes.values()
+        if node.name == 'stg_' ~ var('connector') ~ '__events' -%}
+        {%- for source in graph.sources.values()
+            if source.unique_id in node.depends_on.nodes
+            and source.config.meta.get('files') -%}
+            {%- do sources.append(source.name) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(sources | length > 0) }}
+{%- endmacro %}
+
 {#- The first column of a query as a list, empty while a relation is missing. -#}
 {% macro listed(relation, query) -%}
     {%- if execute and load_relation(relation) -%}

@@ -53,7 +53,13 @@
         {{ zoned if '%H' in format or '%I' in format
             else perennial.start_of_day("try_strptime(" ~ text ~ ", '" ~ format ~ "')") }}
     {%- else -%}
+    {#- the commonest form first, and without a regular expression #}
     case
+        when
+            {{ text }} like '____-__-__ __:__:__'
+            and {{ text }} between '0' and ':'
+            and not contains({{ text }}, 'Z')
+            then {{ perennial.utc_of("try_cast(" ~ text ~ " as timestamp)") }}
         when
             regexp_full_match(
                 {{ text }},

@@ -308,7 +308,7 @@
                     * replace (
                         case
                             when line_fault is not null then line_fault
-                            when trim(source_text) = '' then 'empty_line'
+                            when {{ perennial.is_blank('source_text') }} then 'empty_line'
                             {%- if files[0].has_control_characters
                                 or files[0].needs_care %}
                             when

@@ -5,7 +5,10 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    on_schema_change='fail'
+    on_schema_change='fail',
+    pre_hook="{% if is_incremental() %}
+        delete from {{ this }} where reading_id is null
+    {% endif %}"
 ) }}
 
 {%- set current_files = ref('int_current_files') %}
@@ -36,10 +39,8 @@ delivered as (
 
     from {{ ref('int_delivered_events') }} as delivered
 
-    {% if is_incremental() %}
-        where
-            delivered.file_path in {{ literals(listed(current_files, unread)) }}
-            or delivered.reading_id is null
+    {% if is_incremental() and are_events_in_files() %}
+        where delivered.file_path in {{ literals(listed(current_files, unread)) }}
     {% endif %}
 
 ),
