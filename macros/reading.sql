@@ -31,22 +31,23 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What the sources of this run declare to lie in files. -#}
+{#- What the sources of this run declare to lie in files. A source that no model reads,
+    as of a domain that is not delivered, need not be there. -#}
 {% macro declared_files() -%}
     {%- set declared = [] -%}
     {%- for node in graph.sources.values() | sort(attribute='unique_id') -%}
         {%- set meta = node.config.meta -%}
         {%- if meta.get('files') -%}
-            {%- set required, optional, stored = [], [], [] -%}
+            {%- set required, optional, readers, stored = [], [], [], [] -%}
             {%- for column in node.columns.values() -%}
                 {%- do (optional if column.config.meta.get('optional') else required)
                     .append(column.name) -%}
             {%- endfor -%}
             {%- for model in graph.nodes.values()
                 if node.unique_id in model.depends_on.nodes
-                and model.resource_type == 'model'
-                and model.config.materialized == 'view' -%}
-                {%- do stored.append(model.name) -%}
+                and model.resource_type == 'model' -%}
+                {%- do readers.append(model.name) -%}
+                {%- do stored.append(model.config.materialized != 'view') -%}
             {%- endfor -%}
             {%- do declared.append({
                 'name': node.source_name ~ '.' ~ node.name,
@@ -57,8 +58,8 @@
                 'line_pattern': meta.get('line_pattern') or none,
                 'required': required,
                 'optional': optional,
-                'is_stored': stored | length == 0,
-            }) -%}
+                'is_stored': false not in stored,
+            }) if readers -%}
         {%- endif -%}
     {%- endfor -%}
     {{ return(declared) }}
