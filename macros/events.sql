@@ -22,6 +22,17 @@
     {{ return(sources | length > 0) }}
 {%- endmacro %}
 
+{#- Before a run adds to a table of events: rows of files that count no more are dropped,
+    and those of tables, which are read whole each time. -#}
+{% macro forget_readings() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where
+            reading_id is null
+            or reading_id not in (select reading_id from {{ ref('int_current_files') }})
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The first column of a query as a list, empty while a relation is missing. -#}
 {% macro listed(relation, query) -%}
     {%- if execute and load_relation(relation) -%}

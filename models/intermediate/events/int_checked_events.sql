@@ -6,9 +6,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}
-        delete from {{ this }} where reading_id is null
-    {% endif %}"
+    pre_hook="{{ forget_readings() }}"
 ) }}
 
 {%- set current_files = ref('int_current_files') %}
@@ -51,13 +49,13 @@ judged as (
         delivered.reading_id,
         {{ event_key() }} as event_key,
         {{ event_content() }} as content,
-        cast(delivered.source_lines_count as integer) as source_lines_count,
+        cast(delivered.source_lines_count as smallint) as source_lines_count,
         case
             {{ own_faults('events') }}
             when duration_seconds < 0 then 'negative_duration'
             {{ future_fault('events') }}
         end as reject_reason,
-        delivered.exclude_reason
+        case when delivered.exclude_reason is not null then true end as is_excluded
 
     from delivered
 

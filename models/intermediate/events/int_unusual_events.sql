@@ -6,9 +6,7 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}
-        delete from {{ this }} where reading_id is null
-    {% endif %}"
+    pre_hook="{{ forget_readings() }}"
 ) }}
 
 {%- set checked, current_files = ref('int_checked_events'), ref('int_current_files') %}
@@ -27,7 +25,7 @@
 
         from {{ checked }}
 
-        where reject_reason is not null or exclude_reason is not null
+        where reject_reason is not null or is_excluded
 
         union all
 
