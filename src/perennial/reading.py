@@ -219,7 +219,8 @@ class _Finder:
         self.replace_changed = replace_changed
         self.full_refresh = full_refresh
         self.new_hashes: dict[str, set[str]] = {}
-        self.next_id = max((row["reading_id"] for row in self.known), default=0) + 1
+        readings = [row for row in self.known if row["file_status"] != "copy"]
+        self.next_id = max((int(row["reading_id"]) for row in readings), default=0) + 1
 
     def files_of(self, table: RawTable) -> list[dict[str, Any]]:
         # of a path the last thing counts that the ledger says of it
