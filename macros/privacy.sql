@@ -14,7 +14,7 @@
         {%- set checks = perennial.listed(
             erasures, 'select distinct key_check from ' ~ erasures
         ) -%}
-        {%- set reason = 'persons were erased' if checks
+        {%- set reason = 'persons were erased here' if checks
             else 'the setting pseudonymise is on' -%}
         {%- if checks or perennial.setting('pseudonymise') -%}
             {%- set function = run_query(
@@ -22,22 +22,22 @@
             ) -%}
             {%- if function.rows | length == 0 -%}
                 {{ exceptions.raise_compiler_error(
-                    "In this project " ~ reason ~ ", so its profile must name the plugin "
-                    ~ "perennial.dbt_plugin, as perennial's own profiles.yml does."
+                    "The key cannot be used: " ~ reason ~ ", so profiles.yml must name "
+                    ~ "the plugin perennial.dbt_plugin, as perennial's own does."
                 ) }}
             {%- endif -%}
             {%- set check = run_query('select perennial_key_check()').columns[0][0] -%}
             {%- if check is none -%}
                 {{ exceptions.raise_compiler_error(
-                    "In this project " ~ reason ~ ", so the environment variable "
-                    ~ "DBT_ENV_SECRET_PERENNIAL_KEY must hold the key, a secret of at "
-                    ~ "least 16 characters."
+                    "The key is missing: " ~ reason ~ ", so the environment variable "
+                    ~ "DBT_ENV_SECRET_PERENNIAL_KEY must hold a secret of at least 16 "
+                    ~ "characters."
                 ) }}
             {%- endif -%}
             {%- if checks | reject('equalto', check) | list -%}
                 {{ exceptions.raise_compiler_error(
-                    "The key in DBT_ENV_SECRET_PERENNIAL_KEY is not the one that persons "
-                    ~ "were erased with: set that one, or they would be let in again."
+                    "The key is another one: set DBT_ENV_SECRET_PERENNIAL_KEY to the one "
+                    ~ "with which persons were erased, or they would be let in again."
                 ) }}
             {%- endif -%}
         {%- endif -%}

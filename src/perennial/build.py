@@ -144,6 +144,8 @@ def _fault(error: str, returncode: int) -> Fault:
     # dbt ends with 2 when it could not begin, and a raw file is a reason not to
     if error.startswith("raw file "):
         return Fault(error)
+    if error.startswith("The key "):
+        return UsageFault(error)
     if returncode == 2:
         return UsageFault(lock_message(error) or error)
     return Fault(f"{error}\nThe build stopped there; logs/dbt.log has the details.")

@@ -235,8 +235,8 @@ def _erase_from_tables(
     checks = connection.execute(f"select distinct key_check from {erasures.sql}")
     if any(check != keyed_hash.key_check() for (check,) in checks.fetchall()):
         raise UsageFault(
-            f"The key in {keyed_hash.KEY_VARIABLE} is not the one that persons were "
-            "erased with: set that one."
+            f"The key is another one: set {keyed_hash.KEY_VARIABLE} to the one with "
+            "which persons were erased."
         )
     _set_variables(connection, person)
     holders = [table for table in everything if table.has("customer_id")]
@@ -583,12 +583,10 @@ def prove(project: Project, person: Person) -> list[str]:
                 left.append(f"id in {path}")
     if left:
         raise Fault(f"Something of the person is left: {'; '.join(left)}.")
-    what = (
-        f"the id, {len(person.lines)} raw lines, {len(person.mails)} e-mail addresses"
-    )
+    lines, mails = len(person.lines), len(person.mails)
     return [
-        f"proved: {what} stand in none of {columns_count} text columns and, by their "
-        f"bytes, in none of {files_count} files",
+        f"looked for the id, {lines} raw lines and {mails} e-mail addresses: nothing in "
+        f"{columns_count} text columns, nor in the bytes of {files_count} files",
         *(f"not proved: {one}" for one in unproved),
     ]
 
