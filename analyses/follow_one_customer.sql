@@ -13,6 +13,15 @@ checked_orders as (
 
 ),
 
+-- the lines of accepted orders are kept where they were delivered
+delivered_orders as (
+
+    select * from {{ ref('int_delivered_orders') }}
+
+    where customer_id = getvariable('customer_id')
+
+),
+
 raw_lines as (
 
     select
@@ -20,10 +29,10 @@ raw_lines as (
         'raw line' as step,
         source_file as model,
         source_line as item_number,
-        'line ' || source_line as item,
+        coalesce('line ' || source_line, order_id) as item,
         trim(source_text) as value
 
-    from checked_orders
+    from delivered_orders
 
 ),
 
@@ -35,8 +44,19 @@ orders as (
         'int_checked_orders' as model,
         source_line as item_number,
         order_id as item,
-        strftime(ordered_at, '%Y-%m-%d') || ', ' || amount || ', '
-        || coalesce('refused: ' || reject_reason, 'accepted') as value
+        concat_ws(
+            ', ',
+            strftime(ordered_at, '%Y-%m-%d'),
+            amount,
+            nullif(kind, 'purchase'),
+            nullif(status, 'completed'),
+            coalesce(
+                'refused: ' || reject_reason,
+                'excluded: ' || exclude_reason,
+                'superseded on ' || superseded_date,
+                'accepted'
+            )
+        ) as value
 
     from checked_orders
 
@@ -48,9 +68,17 @@ order_days as (
         3 as step_number,
         'order day' as step,
         'int_customer_days' as model,
-        row_number() over (order by activity_date asc) as item_number,
+        row_number() over (order by activity_date asc, known_date asc) as item_number,
         cast(activity_date as varchar) as item,
-        'orders: ' || orders_count || ', amount: ' || order_amount as value
+        concat_ws(
+            ', ',
+            'orders: ' || orders_count,
+            'amount: ' || order_amount,
+            'refunds: ' || nullif(refund_amount, 0),
+            case
+                when known_date > activity_date then 'known on ' || known_date
+            end
+        ) as value
 
     from {{ ref('int_customer_days') }}
 

@@ -126,19 +126,39 @@
     when row_fault is not null then row_fault
     when exclude_reason is not null then null
     {%- for column in contract(entity)['required'] %}
-    when {{ column }} is null {{- " or trim(" ~ column ~ ") = ''" if column in texts }}
+    when {{ column }} is null {{- " or " ~ is_blank(column) if column in texts }}
         then 'missing_{{ column }}'
     {%- endfor %}
+    {#- Text of files was looked at when it was read. To look at each cell of many events
+        again takes longer than all the rest, so there only a NUL is looked for. #}
     when
+        {%- if entity == 'events' %}
+        {%- for column in texts %}
+        {{ 'or ' if not loop.first }}contains({{ column }}, chr(0))
+        {%- endfor %}
+        {%- else %}
         regexp_matches(concat({{ texts | join(', ') }}), '[\x00-\x08\x0E-\x1F\x7F]')
+        {%- endif %}
         then 'control_character'
     when
-        greatest(
-            {%- for column in texts %}
-            length({{ column }}){{ ',' if not loop.last }}
-            {%- endfor %}
-        ) > {{ setting('longest_text') }}
+        {%- for column in texts %}
+        {{ 'or ' if not loop.first }}{{ is_longer(column, setting('longest_text')) }}
+        {%- endfor %}
         then 'too_long'
+{%- endmacro %}
+
+{#- Text of nothing but spaces. Only what sorts before the first other character can be
+    that, so that nearly no text is trimmed. -#}
+{% macro is_blank(text) -%}
+    case when {{ text }} < '!' then trim({{ text }}) = '' end
+{%- endmacro %}
+
+{#- Text of more characters than that; counting its bytes first takes no time. -#}
+{% macro is_longer(text, characters) -%}
+    case
+        when strlen({{ text }}) > {{ characters }}
+            then length({{ text }}) > {{ characters }}
+    end
 {%- endmacro %}
 
 {#- The last branch: a day after the one on which the file was first read is a lie. -#}
@@ -165,6 +185,29 @@
 {% macro contents(entity) -%}
     {%- set said = contract(entity)['columns'].keys() | list -%}
     row({{ said | reject('equalto', contract(entity)['key']) | join(', ') }})
+{%- endmacro %}
+
+{#- The text of a row that is not used. A table of a database has no lines: there it is
+    the row in the form of the contract. Of a person who was erased nothing is told. -#}
+{% macro unused_text(entity) -%}
+    case
+        when reject_reason = 'erased' or reading_id is not null then
+            case
+                when reject_reason is not null or exclude_reason is not null
+                    then source_text
+            end
+        when reject_reason is not null or exclude_reason is not null
+            then coalesce(
+                source_text,
+                cast(
+                    struct_pack(
+                        {%- for column in contract(entity)['columns'] %}
+                        {{ column }} := {{ column }}{{ ',' if not loop.last }}
+                        {%- endfor %}
+                    ) as varchar
+                )
+            )
+    end
 {%- endmacro %}
 
 {#- Steps from `judged` rows to `settled` ones: copies and conflicts among the usable rows

@@ -9,6 +9,31 @@
     hash({{ contract('events')['columns'].keys() | join(', ') }}, loaded_at, row_fault)
 {%- endmacro %}
 
+{#- Whether the connector's events lie in files, as its staging model and sources say. -#}
+{% macro are_events_in_files() -%}
+    {%- set sources = [] -%}
+    {%- for node in graph.nodes.values()
+        if node.name == 'stg_' ~ var('connector') ~ '__events' -%}
+        {%- for source in graph.sources.values()
+            if source.unique_id in node.depends_on.nodes
+            and source.config.meta.get('files') -%}
+            {%- do sources.append(source.name) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {{ return(sources | length > 0) }}
+{%- endmacro %}
+
+{#- Before a run adds to a table of events: rows of files that count no more are dropped,
+    and those of tables, which are read whole each time. -#}
+{% macro forget_readings() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where
+            reading_id is null
+            or reading_id not in (select reading_id from {{ ref('int_current_files') }})
+    {%- endif -%}
+{%- endmacro %}
+
 {#- The first column of a query as a list, empty while a relation is missing. -#}
 {% macro listed(relation, query) -%}
     {%- if execute and load_relation(relation) -%}

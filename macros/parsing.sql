@@ -53,7 +53,13 @@
         {{ zoned if '%H' in format or '%I' in format
             else perennial.start_of_day("try_strptime(" ~ text ~ ", '" ~ format ~ "')") }}
     {%- else -%}
+    {#- the commonest form first, and without a regular expression #}
     case
+        when
+            {{ text }} like '____-__-__ __:__:__'
+            and {{ text }} between '0' and ':'
+            and not contains({{ text }}, 'Z')
+            then {{ perennial.utc_of("try_cast(" ~ text ~ " as timestamp)") }}
         when
             regexp_full_match(
                 {{ text }},
@@ -66,11 +72,26 @@
             regexp_full_match(
                 {{ text }},
                 '[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?'
-                || ' ?(Z|[-+][0-9]{2}(:?[0-9]{2})?)'
+                || ' ?(Z|[-+](0[0-9]|1[0-4])(:?[0-5][0-9])?)'
             )
-            then try_cast({{ text }} as timestamptz) at time zone 'UTC'
+            then {{ perennial.zoned_time(text) }}
     end
     {%- endif -%}
+{%- endmacro %}
+
+{#- A time with its offset in UTC. The engine wants seconds, and no blank before an
+    offset; what lacks them or has one is mended, where a plain cast did not do. -#}
+{% macro zoned_time(text) -%}
+    coalesce(
+        try_cast({{ text }} as timestamptz),
+        try_cast(
+            regexp_replace(
+                regexp_replace({{ text }}, ' ([-+Z])', '\1'),
+                '^(.{16})([-+Z])',
+                '\1:00\2'
+            ) as timestamptz
+        )
+    ) at time zone 'UTC'
 {%- endmacro %}
 
 {#- Seconds since 1970 in UTC, as some systems write their times. -#}

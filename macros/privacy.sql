@@ -69,9 +69,9 @@
     {{ return(none) }}
 {%- endmacro %}
 
-{#- Rows of a raw table in which those of erased persons keep their place alone. Where it
-    cannot be told whose a row is, its text goes too: it might be theirs. The hash is made
-    of each id once, so the rows are read a second time, for the ids. -#}
+{#- Rows of a raw table in which those of erased persons keep their place alone. A line
+    that was not cut into cells, or has no id, loses its text too: it might be theirs. The
+    hash is made of each id once, so the rows are read a second time, for the ids. -#}
 {% macro without_the_erased(rows, columns, erasures) -%}
     {%- set ids, cell_faults = [], [] -%}
     {%- for column in columns -%}
@@ -89,21 +89,18 @@
             source_file,
             source_line,
             source_lines_count,
-            case
-                when
-                    not is_erased
-                    and is_told
-                    and (row_fault is null or row_fault in ({{ cell_faults | join(', ') }}))
-                    then source_text
-            end as source_text,
+            case when not is_erased and is_cut and is_told then source_text end
+                as source_text,
             case when is_erased then 'erased' else row_fault end as row_fault
             {%- for column in columns %},
             {%- set name = perennial.quoted(column.name) %}
-            case when not is_erased then {{ name }} end as {{ name }}
+            case when not is_erased and is_cut then {{ name }} end as {{ name }}
             {%- endfor %}
         from (
             select
                 *,
+                row_fault is null
+                or row_fault in ({{ cell_faults | join(', ') }}) as is_cut,
                 coalesce({{ ids | join(', ') }}) is not null as is_told,
                 {% for id in ids -%}
                 coalesce({{ id }} in (

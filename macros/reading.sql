@@ -31,35 +31,34 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- What the sources of this run declare to lie in files. -#}
+{#- What the sources that some model reads declare to lie in files. -#}
 {% macro declared_files() -%}
     {%- set declared = [] -%}
-    {%- for node in graph.sources.values() | sort(attribute='unique_id') -%}
+    {%- for node in graph.sources.values() | sort(attribute='unique_id')
+        if node.config.meta.get('files') -%}
         {%- set meta = node.config.meta -%}
-        {%- if meta.get('files') -%}
-            {%- set required, optional, stored = [], [], [] -%}
-            {%- for column in node.columns.values() -%}
-                {%- do (optional if column.config.meta.get('optional') else required)
-                    .append(column.name) -%}
-            {%- endfor -%}
-            {%- for model in graph.nodes.values()
-                if node.unique_id in model.depends_on.nodes
-                and model.resource_type == 'model'
-                and model.config.materialized == 'view' -%}
-                {%- do stored.append(model.name) -%}
-            {%- endfor -%}
-            {%- do declared.append({
-                'name': node.source_name ~ '.' ~ node.name,
-                'files': meta.files,
-                'file_format': perennial.file_format(node),
-                'delimiter': meta.get('delimiter', ','),
-                'first_line': meta.get('first_line') or none,
-                'line_pattern': meta.get('line_pattern') or none,
-                'required': required,
-                'optional': optional,
-                'is_stored': stored | length == 0,
-            }) -%}
-        {%- endif -%}
+        {%- set readers = [] -%}
+        {%- for model in graph.nodes.values()
+            if model.resource_type == 'model'
+            and node.unique_id in model.depends_on.nodes -%}
+            {%- do readers.append(model.config.materialized) -%}
+        {%- endfor -%}
+        {%- set required, optional = [], [] -%}
+        {%- for column in node.columns.values() -%}
+            {%- do (optional if perennial.column_meta(column).get('optional')
+                else required).append(column.name) -%}
+        {%- endfor -%}
+        {%- do declared.append({
+            'name': node.source_name ~ '.' ~ node.name,
+            'files': meta.files,
+            'file_format': perennial.file_format(node),
+            'delimiter': meta.get('delimiter', ','),
+            'first_line': meta.get('first_line') or none,
+            'line_pattern': meta.get('line_pattern') or none,
+            'required': required,
+            'optional': optional,
+            'is_stored': 'view' not in readers,
+        }) if readers -%}
     {%- endfor -%}
     {{ return(declared) }}
 {%- endmacro %}
@@ -291,7 +290,7 @@
             *
             {%- for column in columns if column.data_type | lower != 'varchar' %},
             {{ perennial.parsed(perennial.quoted(column.name ~ ' text'), column.data_type,
-                column.config.meta.get('time_format')) }} as {{ perennial.quoted(column.name) }}
+                perennial.column_meta(column).get('time_format')) }} as {{ perennial.quoted(column.name) }}
             {%- endfor %}
         from (
             select
@@ -313,7 +312,7 @@
                     * replace (
                         case
                             when line_fault is not null then line_fault
-                            when trim(source_text) = '' then 'empty_line'
+                            when {{ perennial.is_blank('source_text') }} then 'empty_line'
                             {%- if files[0].has_control_characters
                                 or files[0].needs_care %}
                             when

@@ -10,43 +10,24 @@ as_of_dates as (
 
 ),
 
-customer_days as (
+-- what was known of a day from known_date on, until more was told of it
+told_days as (
 
     select
         customer_id,
         activity_date,
         known_date,
-        orders_count,
-        order_amount,
-        refund_amount
+        lead(known_date) over telling as told_again_date,
+        sum(orders_count) over telling as orders_count,
+        sum(order_amount) over telling as order_amount,
+        sum(refund_amount) over telling as refund_amount
 
     from {{ ref('int_customer_days') }}
 
-),
-
--- of a day that was told in several versions, what was known by then is their sum
-known_days as (
-
-    select
-        customer_days.customer_id,
-        as_of_dates.as_of_date,
-        customer_days.activity_date,
-        sum(customer_days.orders_count) as orders_count,
-        sum(customer_days.order_amount) as order_amount,
-        sum(customer_days.refund_amount) as refund_amount,
-        {{ is_recent(
-            'customer_days.activity_date', 'as_of_dates.as_of_date', 90
-        ) }} as is_in_90d
-
-    from as_of_dates
-
-    inner join customer_days
-        on {{ is_past('customer_days.known_date', 'as_of_dates.as_of_date') }}
-
-    group by
-        customer_days.customer_id,
-        as_of_dates.as_of_date,
-        customer_days.activity_date
+    window telling as (
+        partition by customer_id, activity_date
+        order by known_date asc
+    )
 
 ),
 
@@ -56,17 +37,42 @@ order_days as (
 
     select
         customer_id,
-        as_of_date,
         activity_date,
+        known_date,
+        told_again_date,
         orders_count,
         order_amount,
-        is_in_90d,
-        refund_amount = 0 or order_amount + refund_amount > 0 as is_kept,
-        order_amount + refund_amount as kept_amount
+        order_amount + refund_amount as kept_amount,
+        refund_amount = 0 or order_amount + refund_amount > 0 as is_kept
 
-    from known_days
+    from told_days
 
     where orders_count > 0
+
+),
+
+known_days as (
+
+    select
+        order_days.customer_id,
+        as_of_dates.as_of_date,
+        order_days.activity_date,
+        order_days.orders_count,
+        order_days.order_amount,
+        order_days.kept_amount,
+        order_days.is_kept,
+        {{ is_recent(
+            'order_days.activity_date', 'as_of_dates.as_of_date', 90
+        ) }} as is_in_90d
+
+    from as_of_dates
+
+    inner join order_days
+        on {{ is_past('order_days.known_date', 'as_of_dates.as_of_date') }}
+        and (
+            order_days.told_again_date is null
+            or not {{ is_past('order_days.told_again_date', 'as_of_dates.as_of_date') }}
+        )
 
 ),
 
@@ -93,7 +99,7 @@ history as (
             coalesce(sum(order_amount) filter (where is_in_90d), 0) as {{ money() }}
         ) as order_amount_90d
 
-    from order_days
+    from known_days
 
     group by customer_id, as_of_date
 

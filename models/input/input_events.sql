@@ -4,14 +4,13 @@
 
 with
 
-current_files as (
+files as (
 
     select
         reading_id,
-        first_read_date,
         last_scored_date
 
-    from {{ ref('int_current_files') }}
+    from {{ ref('int_event_files') }}
 
 ),
 
@@ -34,8 +33,8 @@ usual as (
 
     from {{ ref('int_delivered_events') }} as delivered
 
-    left join current_files
-        on delivered.reading_id = current_files.reading_id
+    left join files
+        on delivered.reading_id = files.reading_id
 
     where
         not exists (

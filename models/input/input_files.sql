@@ -12,18 +12,20 @@ delivered as (
     {% for entity in entities -%}
         select
             '{{ entity }}' as entity,
+            reading_id,
             source_file,
             sum(source_lines_count) as lines_count
 
         from {{ ref('int_delivered_' ~ entity) }}
 
-        group by source_file
+        group by reading_id, source_file
 
         union all
 
     {% endfor -%}
     select
         'events' as entity,
+        reading_id,
         source_file,
         lines_count
 
@@ -36,6 +38,7 @@ judged as (
     {% for entity in entities -%}
         select
             '{{ entity }}' as entity,
+            reading_id,
             source_file,
             sum(source_lines_count) filter (
                 where reject_reason is null and exclude_reason is null
@@ -47,7 +50,7 @@ judged as (
 
         from {{ ref('int_checked_' ~ entity) }}
 
-        group by source_file
+        group by reading_id, source_file
 
         union all
 
@@ -55,16 +58,14 @@ judged as (
     -- of events only the others are stored, so the accepted ones are the rest
     select
         'events' as entity,
+        reading_id,
         source_file,
-        null as accepted_lines_count,
-        sum(source_lines_count) filter (where exclude_reason is not null)
-            as excluded_lines_count,
-        sum(source_lines_count) filter (where reject_reason is not null)
-            as refused_lines_count
+        lines_count - excluded_lines_count - refused_lines_count
+            as accepted_lines_count,
+        excluded_lines_count,
+        refused_lines_count
 
-    from {{ ref('int_settled_events') }}
-
-    group by source_file
+    from {{ ref('int_event_files') }}
 
 ),
 
@@ -72,18 +73,11 @@ files as (
 
     select
         delivered.entity,
+        delivered.reading_id,
         delivered.source_file,
         cast(delivered.lines_count as bigint) as lines_count,
-        cast(
-            case
-                when delivered.entity = 'events'
-                    then
-                        delivered.lines_count
-                        - coalesce(judged.excluded_lines_count, 0)
-                        - coalesce(judged.refused_lines_count, 0)
-                else coalesce(judged.accepted_lines_count, 0)
-            end as bigint
-        ) as accepted_lines_count,
+        cast(coalesce(judged.accepted_lines_count, 0) as bigint)
+            as accepted_lines_count,
         cast(coalesce(judged.excluded_lines_count, 0) as bigint)
             as excluded_lines_count,
         cast(coalesce(judged.refused_lines_count, 0) as bigint) as refused_lines_count
@@ -92,6 +86,7 @@ files as (
 
     left join judged
         on delivered.entity = judged.entity
+        and delivered.reading_id is not distinct from judged.reading_id
         and delivered.source_file = judged.source_file
 
 )

@@ -28,7 +28,8 @@ dated as (
 
 ),
 
-judged as (
+-- read twice, for the rows that share a key and the rest: cheaper than storing it
+judged as not materialized (
 
     select
         * replace (
@@ -67,13 +68,11 @@ checked as (
         exclude_reason,
         known_date,
         superseded_date,
+        reading_id,
         source_file,
         source_line,
         source_lines_count,
-        case
-            when reject_reason is not null or exclude_reason is not null
-                then source_text
-        end as source_text
+        {{ unused_text('subscriptions') }} as source_text
 
     from settled
 

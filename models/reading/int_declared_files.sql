@@ -3,6 +3,9 @@
 
 {{ config(materialized='table') }}
 
+{#- `perennial build --replace` says so for one run. -#}
+{%- set is_replacing = env_var('PERENNIAL_REPLACE_CHANGED_FILES', 'false') == 'true'
+    or setting('replace_changed_files') %}
 {%- set declared = declared_files() if execute else [] %}
 
 {% for table in declared %}
@@ -10,7 +13,7 @@ select
     {{ text_literal(table['name']) }} as source_table,
     {{ text_literal(tojson(table)) }} as declaration,
     {{ text_literal(setting('business_time_zone')) }} as business_time_zone,
-    {{ setting('replace_changed_files') }} as is_replacing_changed_files,
+    {{ is_replacing }} as is_replacing_changed_files,
     {{ flags.FULL_REFRESH }} as is_full_refresh
 {{ 'union all' if not loop.last }}
 {% else %}

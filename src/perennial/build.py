@@ -20,7 +20,12 @@ ERROR_LINES = 3
 _DBT_OPTIONS = ("--log-format", "json", "--no-use-colors")
 
 
-def build(project: Project, dbt_arguments: list[str], console: Console) -> None:
+def build(
+    project: Project,
+    dbt_arguments: list[str],
+    console: Console,
+    replace_changed: bool = False,
+) -> None:
     """Run ``dbt build`` for a connector, and show what it does.
 
     Parameters
@@ -28,6 +33,8 @@ def build(project: Project, dbt_arguments: list[str], console: Console) -> None:
     project : Project
     dbt_arguments : list of str
         Passed on to ``dbt build`` as they are.
+    replace_changed : bool
+        Whether raw files that changed since they were read are read again.
     console : rich.console.Console
         Where progress and errors go.
 
@@ -39,6 +46,8 @@ def build(project: Project, dbt_arguments: list[str], console: Console) -> None:
         If a setting or an argument is wrong, or another process holds the file.
     """
     environment = os.environ | {"PERENNIAL_CONNECTOR": project.connector}
+    if replace_changed:
+        environment["PERENNIAL_REPLACE_CHANGED_FILES"] = "true"
     if "PERENNIAL_HOME" in environment:
         environment["PERENNIAL_HOME"] = str(project.home)
     # the same interpreter, so that no other environment's dbt is found
@@ -129,6 +138,9 @@ def _error(event_name: str, data: dict[str, Any]) -> str:
     """Take the first lines of an error, without dbt's frame around them."""
     lines = [line.strip() for line in (data.get("exc") or data["msg"]).splitlines()]
     lines = [line for line in lines if line and not line.startswith("> ")]
+    # a file that cannot be used: its line says where, better than the model's name
+    if any(line.startswith("raw file ") for line in lines):
+        return "\n".join(line for line in lines if line.startswith("raw file "))
     if event_name == "MainEncounteredError":
         # the first line is "Runtime Error", or "Compilation Error in model x (path)"
         return " ".join(lines[1:] or lines)
@@ -141,7 +153,6 @@ def _error(event_name: str, data: dict[str, Any]) -> str:
 
 
 def _fault(error: str, returncode: int) -> Fault:
-    # dbt ends with 2 when it could not begin, and a raw file is a reason not to
     if error.startswith("raw file "):
         return Fault(error)
     if error.startswith("The key "):

@@ -61,6 +61,7 @@ days as (
     select distinct order_date as day
     from marts.fct_orders
     where customer_id = $customer_id
+        and kind = 'purchase' and status is distinct from 'failed'
         and order_date <= (select max(as_of_date) from scores)
 )
 select day, row_number() over (order by day) as order_days, 'made' as kind

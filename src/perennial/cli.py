@@ -49,6 +49,13 @@ def build(
         typer.Argument(help="After --, passed on to dbt build."),
     ] = None,
     connector: Connector = DEFAULT_CONNECTOR,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Read raw files again that changed since they were read.",
+        ),
+    ] = False,
 ) -> None:
     """Build and test everything, from the raw files to the marts.
 
@@ -60,7 +67,7 @@ def build(
 
     project = Project.find(connector)
     console = _console()
-    run_build(project, dbt_arguments or [], console)
+    run_build(project, dbt_arguments or [], console, replace_changed=replace)
     try:
         told = summary(project)
     except Fault as fault:  # only a part was built

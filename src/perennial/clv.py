@@ -316,10 +316,11 @@ def _expected_order_amount(
 ) -> tuple[pd.Series, str, str]:
     """Amount of a coming order by the model, or the mean of all order days."""
     if fit.is_ok:
+        mean = customers["mean_repeat_order_day_amount"]
+        # repeat days that were all refunded tell nothing of what the customer spends
+        days = customers["repeat_order_days_count"].where(mean.notna(), 0)
         amount = btyd.expected_order_amount(
-            fit,
-            customers["repeat_order_days_count"].to_numpy(int),
-            customers["mean_repeat_order_day_amount"].to_numpy(float),
+            fit, days.to_numpy(int), mean.to_numpy(float)
         )
         return pd.Series(amount, customers.index), "gamma_gamma", ""
     mean = customers["total_order_amount"].sum() / customers["order_days_count"].sum()

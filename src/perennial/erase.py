@@ -316,7 +316,8 @@ def _get_to_know(
     """Note the person's raw lines, e-mail addresses and places in the files."""
     connection.execute(
         "create or replace temporary table person_rows"
-        " (reading_id integer, source_line bigint, source_lines_count bigint)"
+        " (relation varchar, reading_id integer, source_line bigint,"
+        " source_lines_count bigint)"
     )
     for table in holders:
         is_theirs = _is_theirs(table)
@@ -337,8 +338,9 @@ def _get_to_know(
                     person.mails |= {mail for (mail,) in mails}
             if _is_delivered(table):
                 connection.execute(
-                    "insert into temp.person_rows select reading_id, source_line,"
-                    f" source_lines_count from {table.sql} where {is_theirs}"
+                    "insert into temp.person_rows select ?, reading_id, source_line,"
+                    f" source_lines_count from {table.sql} where {is_theirs}",
+                    [str(table)],
                 )
         except duckdb.Error:
             if not table.is_view:
@@ -348,7 +350,9 @@ def _get_to_know(
 def _is_delivered(table: _Table) -> bool:
     """Whether it is a staging model, whose rows are those of the files."""
     return table.has("reading_id", "source_line", "source_lines_count") and (
-        table.has("row_fault", "source_text") and not table.has("reject_reason")
+        table.has("row_fault", "source_text")
+        and not table.has("reject_reason")
+        and not table.name.startswith("int_")
     )
 
 
@@ -359,19 +363,17 @@ def _own_files(
     try:
         found = connection.execute(
             """
-            with lines as (
-                select distinct * from temp.person_rows
+            with counted as (
+                select relation, reading_id, sum(source_lines_count) as lines_count
+                from temp.person_rows
+                group by relation, reading_id
             ),
             readings as (
                 select
                     ledger.file_sha256,
                     max(counted.lines_count) as lines_count
                 from reading.files_read as ledger
-                inner join (
-                    select reading_id, sum(source_lines_count) as lines_count
-                    from lines
-                    group by reading_id
-                ) as counted
+                inner join counted
                     on ledger.reading_id = counted.reading_id
                 group by ledger.file_sha256
             )
@@ -585,8 +587,8 @@ def prove(project: Project, person: Person) -> list[str]:
         raise Fault(f"Something of the person is left: {'; '.join(left)}.")
     lines, mails = len(person.lines), len(person.mails)
     return [
-        f"looked for the id, {lines} raw lines and {mails} e-mail addresses: nothing in "
-        f"{columns_count} text columns, nor in the bytes of {files_count} files",
+        f"looked for the id, {lines} raw lines and {mails} e-mail addresses: nothing "
+        f"in {columns_count} text columns, nor in the bytes of {files_count} files",
         *(f"not proved: {one}" for one in unproved),
     ]
 

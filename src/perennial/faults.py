@@ -11,7 +11,14 @@ class Fault(Exception):
 
 
 class FileFault(Fault):
-    """A raw file cannot be used at all. Faults of single rows go to quarantine."""
+    """A raw file cannot be used at all. Faults of single rows go to quarantine.
+
+    What is quoted from a file may hold anything: what would steer a terminal or begin
+    another line is told as a blank.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else " " for c in message))
 
 
 class UsageFault(Fault):

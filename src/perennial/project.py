@@ -81,7 +81,8 @@ class Project:
             The working file that its profile names.
         """
         here = Path.cwd()
-        return cls(here, here, file.stem, file.absolute())
+        home = Path(os.environ.get("PERENNIAL_HOME", here)).absolute()
+        return cls(here, home, file.stem, file.resolve())
 
     @property
     def working_file(self) -> Path:

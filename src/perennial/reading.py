@@ -46,6 +46,7 @@ LINE_SEPARATOR = b"\x1f"
 RECORDS_PER_BATCH = 50_000
 
 _CHUNK_BYTES = 16 * 2**20
+_BLOCK_BYTES = 2**18  # stays in the cache while it is looked at several times
 _BYTE_ORDER_MARK = codecs.BOM_UTF8
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -432,7 +433,9 @@ def _scan_text(path: str, table: RawTable) -> FileFacts:
             if not bytes_count:
                 _refuse_wide_characters(path, chunk)
             bytes_count += len(chunk)
-            lines_count += chunk.count(b"\n")
+            newlines_count, chunk_has_control = _tally(chunk)
+            lines_count += newlines_count
+            has_control |= chunk_has_control
             if b"\r" in chunk or last == b"\r":
                 returns_count += chunk.count(b"\r")
                 pairs_count += (last + chunk).count(b"\r\n")
@@ -448,7 +451,6 @@ def _scan_text(path: str, table: RawTable) -> FileFacts:
             elif quotes_before and b"\n" in chunk:
                 needs_care |= bool(quotes_before % 2)
                 quotes_before = 0
-            has_control = has_control or _has_control_character(chunk)
             last = chunk[-1:]
         if hashed is not None:
             hashed.result()
@@ -516,11 +518,19 @@ def _has_odd_line(chunk: bytes, quotes_before: int) -> tuple[bool, int]:
     return bool((per_line % 2).any()), int(left)
 
 
-def _has_control_character(chunk: bytes) -> bool:
+def _tally(chunk: bytes) -> tuple[int, bool]:
+    """Count newlines, and say whether there are bytes that no text should hold."""
     codes = np.frombuffer(chunk, np.uint8)
-    return bool(
-        (codes < 9).any() or ((codes - np.uint8(14)) < 18).any() or (codes == 127).any()
-    )
+    newlines_count = low_count = 0
+    has_delete = False
+    for start in range(0, len(codes), _BLOCK_BYTES):
+        block = codes[start : start + _BLOCK_BYTES]
+        newlines_count += np.count_nonzero(block == 10)
+        low_count += np.count_nonzero(block < 32)
+        has_delete |= block.max() >= 127 and bool((block == 127).any())
+    if low_count > newlines_count:
+        low_count -= sum(chunk.count(white) for white in (b"\t", b"\v", b"\f", b"\r"))
+    return int(newlines_count), bool(has_delete or low_count > newlines_count)
 
 
 def _checked_header(path: str, table: RawTable) -> list[str]:
@@ -555,12 +565,12 @@ def _check_first_line(path: str, table: RawTable, line: str) -> None:
 
 
 def _checked_csv_header(path: str, table: RawTable, line: str) -> list[str]:
-    header = next(csv.reader([line], delimiter=table.delimiter), [])
+    header = _header_cells(line, table.delimiter)
     missing = [name for name in table.required if name not in header]
     told = ", ".join(header)[:200]
     if missing and len(header) == 1:
         for other in (";", "\t", "|", ","):
-            names = next(csv.reader([line], delimiter=other), [])
+            names = _header_cells(line, other)
             if other != table.delimiter and set(table.required) <= set(names):
                 raise FileFault(
                     f"raw file {path}, line 1: the cells are delimited by {other!r}, "
@@ -574,6 +584,13 @@ def _checked_csv_header(path: str, table: RawTable, line: str) -> list[str]:
             "Name every column once."
         )
     return header
+
+
+def _header_cells(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:  # quotes out of place, or carriage returns alone end its lines
+        return [line]
 
 
 def _refuse_missing(path: str, table: RawTable, missing: list[str], found: str) -> None:
@@ -788,5 +805,10 @@ def store_careful_records(
         while batch := list(itertools.islice(records, RECORDS_PER_BATCH)):
             frame = pd.DataFrame(batch)
             frame.insert(0, "reading_id", file.reading_id)
-            connection.execute("insert into careful_records_batch from frame")
+            # by name: dbt hands over a connection that sees no variables of ours
+            connection.register("records_of_a_file", frame)
+            connection.execute(
+                "insert into careful_records_batch from records_of_a_file"
+            )
+            connection.unregister("records_of_a_file")
     return connection.table("careful_records_batch")

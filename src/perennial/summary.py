@@ -34,10 +34,14 @@ order by horizon_days, as_of_date
 """
 
 _COUNTS = """
+with paid as (
+    select amount from marts.fct_orders
+    where kind = 'purchase' and status is distinct from 'failed'
+)
 select
     (select count(*) from marts.dim_customers),
-    (select count(*) from marts.fct_orders),
-    (select coalesce(sum(amount), 0) from marts.fct_orders),
+    (select count(*) from paid),
+    (select coalesce(sum(amount), 0) from paid),
     (select count(*) from input.quarantine),
     (select coalesce(max(customer_id) filter (where customer_id = $example),
         min(customer_id)) from input.input_customers)

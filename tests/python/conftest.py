@@ -11,10 +11,21 @@ from pathlib import Path
 import duckdb
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
 PERENNIAL = Path(sys.executable).parent / "perennial"
 MASTER_HEADER = " customer_id  date number_of_cds  dollar_value"
+
+
+# the same mutations on every machine, and more of them where they are asked for
+settings.register_profile("short", max_examples=100, derandomize=True, deadline=None)
+settings.register_profile("whole", settings.get_profile("short"), max_examples=1000)
+
+
+def pytest_configure(config) -> None:
+    is_named = "loader" in config.getoption("markexpr", "")
+    settings.load_profile("whole" if is_named else "short")
 
 
 @dataclass(frozen=True)
@@ -150,3 +161,11 @@ def master(shared_build) -> Build:
 def sample(shared_build) -> Build:
     """The 1/10 sample log that the papers print their numbers for."""
     return shared_build("sample", settings={"cdnow_log": "sample"})
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory) -> Path:
+    """The shop's project with perennial in it, once for each worker."""
+    from shop import install_shop  # it needs what stands here
+
+    return install_shop(tmp_path_factory.mktemp("installed") / "shop")

@@ -1,4 +1,4 @@
-"""The shop: a dbt project with perennial installed in it, for builds of all six domains."""
+"""The shop: a dbt project with perennial in it, for builds of all six domains."""
 
 import json
 import os
@@ -21,8 +21,9 @@ ENTITIES = ("customers", "orders", "subscriptions", "events", "tickets", "touche
 INPUT = (
     "--select",
     *("+quarantine", "+excluded_rows", "+input_coverage", "+input_files"),
+    "+schema_changes",
     *(f"+input_{entity}" for entity in ENTITIES),
-    *("--exclude", "test_type:unit"),
+    *("--exclude", "test_type:unit", "--indirect-selection", "cautious"),
 )
 
 #: Rows of each domain, `i` from 0 on. Times are in 2024, of 300 customers.

@@ -36,12 +36,9 @@ select
         case when i % 3 = 0 then chance // 10 else chance // 2 end
     ) as ordered_at,
     cast(10 + chance / 100 as decimal(18, 2)) as amount,
-    'as delivered' as ordered_at_text,
-    'as delivered' as amount_text,
     'shop' as source_file,
     i as source_line,
-    'as delivered' as source_text,
-    true as is_utf8
+    'as delivered' as source_text
 from numbers
 """
 

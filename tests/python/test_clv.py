@@ -149,3 +149,11 @@ def test_no_customer_is_no_row_with_the_right_types(purchases, fits):
     scores = score(nobody, fits)
     assert len(scores) == 0
     assert scores.dtypes.equals(score(purchases, fits).dtypes)
+
+
+def test_repeat_days_that_were_all_refunded_say_nothing_of_the_amount(purchases, fits):
+    refunded = purchases.head(200).assign(mean_repeat_order_day_amount=np.nan)
+    amount = score(refunded, fits)["expected_order_amount"]
+    assert len(amount.unique()) == 1
+    once = purchases[purchases["repeat_order_days_count"] == 0].head(1)
+    assert amount.iloc[0] == score(once, fits)["expected_order_amount"].iloc[0]

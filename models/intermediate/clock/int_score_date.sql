@@ -7,7 +7,7 @@
 
 with
 
--- a failed payment is an observed day too
+-- a failed payment is an observed day too; a day that was corrected is none
 orders as (
 
     select
@@ -15,6 +15,8 @@ orders as (
         max({{ business_day('ordered_at') }}) as last_activity_date
 
     from {{ ref('input_orders') }}
+
+    where superseded_date is null
 
 ),
 
@@ -26,6 +28,8 @@ events as (
 
     from {{ ref('input_events') }}
 
+    where superseded_date is null
+
 ),
 
 subscriptions as (
@@ -35,6 +39,8 @@ subscriptions as (
         max({{ business_day('started_at') }}) as last_activity_date
 
     from {{ ref('input_subscriptions') }}
+
+    where superseded_date is null
 
 ),
 

@@ -5,7 +5,8 @@
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
-    on_schema_change='fail'
+    on_schema_change='fail',
+    pre_hook="{{ forget_readings() }}"
 ) }}
 
 {%- set current_files = ref('int_current_files') %}
@@ -36,10 +37,8 @@ delivered as (
 
     from {{ ref('int_delivered_events') }} as delivered
 
-    {% if is_incremental() %}
-        where
-            delivered.file_path in {{ literals(listed(current_files, unread)) }}
-            or delivered.reading_id is null
+    {% if is_incremental() and are_events_in_files() %}
+        where delivered.file_path in {{ literals(listed(current_files, unread)) }}
     {% endif %}
 
 ),
@@ -50,13 +49,13 @@ judged as (
         delivered.reading_id,
         {{ event_key() }} as event_key,
         {{ event_content() }} as content,
-        cast(delivered.source_lines_count as integer) as source_lines_count,
+        cast(delivered.source_lines_count as smallint) as source_lines_count,
         case
             {{ own_faults('events') }}
             when duration_seconds < 0 then 'negative_duration'
             {{ future_fault('events') }}
         end as reject_reason,
-        delivered.exclude_reason
+        case when delivered.exclude_reason is not null then true end as is_excluded
 
     from delivered
 

@@ -6,39 +6,51 @@
     materialized='incremental',
     incremental_strategy='append',
     on_schema_change='fail',
-    pre_hook="{% if is_incremental() %}
-        delete from {{ this }} where reading_id is null
-    {% endif %}"
+    pre_hook="{{ forget_readings() }}"
 ) }}
 
 {%- set checked, current_files = ref('int_checked_events'), ref('int_current_files') %}
+{%- set repeated_keys = ref('int_repeated_event_keys') %}
 {%- set unusual -%}
     select
         reading_id,
         content,
         max(reject_reason) as reject_reason
 
-    from {{ checked }}
+    from (
+        select
+            reading_id,
+            content,
+            reject_reason
 
-    where
-        (
-            reject_reason is not null
-            or exclude_reason is not null
-            or event_key in (
-                select event_key
-                from {{ ref('int_repeated_event_keys') }}
-                where event_key is not null
-            )
+        from {{ checked }}
+
+        where reject_reason is not null or is_excluded
+
+        union all
+
+        select
+            checked.reading_id,
+            checked.content,
+            null as reject_reason
+
+        from {{ checked }} as checked
+
+        semi join {{ repeated_keys }} as repeated_keys
+            on checked.event_key = repeated_keys.event_key
+    ) as unusual
+
+    {% if is_incremental() -%}
+        where not exists (
+            select 1
+
+            from {{ this }} as known
+
+            where
+                known.reading_id = unusual.reading_id
+                and known.content = unusual.content
         )
-        {% if is_incremental() -%}
-            and not exists (
-                select 1
-                from {{ this }} as known
-                where
-                    known.reading_id = {{ checked }}.reading_id
-                    and known.content = {{ checked }}.content
-            )
-        {%- endif %}
+    {%- endif %}
 
     group by reading_id, content
 {%- endset %}
@@ -64,9 +76,9 @@ delivered as (
 
     from {{ ref('int_delivered_events') }}
 
-    where
-        file_path in {{ literals(paths) }}
-        or reading_id is null
+    {% if execute and are_events_in_files() %}
+        where file_path in {{ literals(paths) }}
+    {% endif %}
 
 ),
 

@@ -34,12 +34,7 @@ renamed as (
         loaded_at,
 
         -- where it stands
-        reading_id,
-        source_file,
-        source_line,
-        source_lines_count,
-        source_text,
-        row_fault
+        {{ perennial.place_columns() }}
 
     from raw_subscriptions
 

@@ -1,0 +1,43 @@
+-- A row here tells that an event is accepted twice: there are more event lines than keys,
+-- and the repeated keys that were named do not account for all of the difference.
+
+with
+
+named as (
+
+    select
+        count(*) as rows_count,
+        count(distinct checked.event_key) as keys_count
+
+    from {{ ref('int_checked_events') }} as checked
+
+    where
+        checked.reject_reason is null
+        and checked.is_excluded is null
+        and checked.event_key in (
+            select event_key
+
+            from {{ ref('int_repeated_event_keys') }}
+
+            where event_key is not null
+        )
+
+),
+
+compared as (
+
+    select
+        counts.rows_count - counts.keys_count as surplus_count,
+        named.rows_count - named.keys_count as named_surplus_count
+
+    from {{ ref('int_event_key_counts') }} as counts
+
+    cross join named
+
+)
+
+select *
+
+from compared
+
+where surplus_count <> named_surplus_count
