@@ -1,6 +1,7 @@
 -- One row per thing that a table says about one customer, in the order of the flow.
 -- `perennial follow CUSTOMER` prints it. In any DuckDB shell on the working file: set
--- variable customer_id = '...', then run this, compiled by `dbt compile`.
+-- variable customer_id = '...', then run this, compiled by `dbt compile`. Where ids in
+-- the marts are hashes, published_id is the customer's; `perennial follow` makes it.
 
 with
 
@@ -156,7 +157,7 @@ scores as (
 
     select * from {{ ref('clv_scores') }}
 
-    where customer_id = getvariable('customer_id')
+    where customer_id in (getvariable('customer_id'), getvariable('published_id'))
 
 ),
 

@@ -188,9 +188,14 @@
 {%- endmacro %}
 
 {#- The text of a row that is not used. A table of a database has no lines: there it is
-    the row in the form of the contract. -#}
+    the row in the form of the contract. Of a person who was erased nothing is told. -#}
 {% macro unused_text(entity) -%}
     case
+        when reject_reason = 'erased' or reading_id is not null then
+            case
+                when reject_reason is not null or exclude_reason is not null
+                    then source_text
+            end
         when reject_reason is not null or exclude_reason is not null
             then coalesce(
                 source_text,

@@ -3,9 +3,10 @@
     hash(event_id)
 {%- endmacro %}
 
-{#- Hash of all that an event's row says. -#}
+{#- Hash of all that an event's row says, and of what the reading found wrong with it:
+    rows that cannot be read say nothing, and are told apart by why. -#}
 {% macro event_content() -%}
-    hash({{ contract('events')['columns'].keys() | join(', ') }}, loaded_at)
+    hash({{ contract('events')['columns'].keys() | join(', ') }}, loaded_at, row_fault)
 {%- endmacro %}
 
 {#- Whether the connector's events lie in files, as its staging model and sources say. -#}

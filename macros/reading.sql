@@ -104,11 +104,16 @@
         {%- set node = graph.sources.values()
             | selectattr('source_name', 'equalto', source_name)
             | selectattr('name', 'equalto', table_name) | first -%}
+        {%- set rows -%}
         {%- if node.config.meta.get('files') -%}
             {{ perennial.file_rows(node, perennial.files_to_read(node, current_files), numbered) }}
         {%- else -%}
             {{ perennial.table_rows(relation, node.columns.values() | list) }}
         {%- endif -%}
+        {%- endset -%}
+        {{ perennial.without_the_erased(
+            rows, node.columns.values() | list, perennial.erasures_beside(current_files)
+        ) }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -44,7 +44,7 @@ chosen as (
 published as (
 
     select
-        customer_id,
+        {{ published_id('customer_id', 'customer') }},
         as_of_date,
         horizon_days,
         expected_orders_count,

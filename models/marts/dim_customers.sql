@@ -35,7 +35,7 @@ purchases as (
 described as (
 
     select
-        customers.customer_id,
+        {{ published_id('customers.customer_id', 'customer') }},
         customers.is_orphan,
         purchases.as_of_date,
         purchases.first_order_date,

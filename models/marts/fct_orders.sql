@@ -13,8 +13,8 @@ orders as (
 dated as (
 
     select
-        order_id,
-        customer_id,
+        {{ published_id('order_id', 'order') }},
+        {{ published_id('customer_id', 'customer') }},
         kind,
         status,
         ordered_at,

@@ -11,6 +11,8 @@
 
 {{ stop_at_faulty_files(ref('files_found')) }}
 
+{{ stop_without_key(ref('erasures')) }}
+
 with
 
 files_found as (

@@ -138,9 +138,9 @@ def _error(event_name: str, data: dict[str, Any]) -> str:
     """Take the first lines of an error, without dbt's frame around them."""
     lines = [line.strip() for line in (data.get("exc") or data["msg"]).splitlines()]
     lines = [line for line in lines if line and not line.startswith("> ")]
-    # a file that cannot be used: its line says where, better than the model's name
-    if any(line.startswith("raw file ") for line in lines):
-        return "\n".join(line for line in lines if line.startswith("raw file "))
+    # a file or key that cannot be used: its line says more than the model's name
+    if told := [line for line in lines if line.startswith(("raw file ", "The key "))]:
+        return "\n".join(told)
     if event_name == "MainEncounteredError":
         # the first line is "Runtime Error", or "Compilation Error in model x (path)"
         return " ".join(lines[1:] or lines)
@@ -155,6 +155,8 @@ def _error(event_name: str, data: dict[str, Any]) -> str:
 def _fault(error: str, returncode: int) -> Fault:
     if error.startswith("raw file "):
         return Fault(error)
+    if error.startswith("The key "):
+        return UsageFault(error)
     if returncode == 2:
         return UsageFault(lock_message(error) or error)
     return Fault(f"{error}\nThe build stopped there; logs/dbt.log has the details.")

@@ -114,6 +114,27 @@ def charts(
 
 
 @app.command()
+def erase(
+    customer: str,
+    connector: Connector = DEFAULT_CONNECTOR,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="Working file of a dbt project of your own, run from there."),
+    ] = None,
+) -> None:
+    """Remove a person from everything that perennial made, and prove it.
+
+    Rows of that person are refused from then on; your own files are named, not changed.
+    Needs the key DBT_ENV_SECRET_PERENNIAL_KEY. Example: `perennial erase 00004`
+    """
+    from perennial.erase import erase as erase_customer
+
+    project = Project.of_file(file) if file else Project.find(connector)
+    for line in erase_customer(project, customer):
+        _console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
 def version() -> None:
     """Print the versions that scores depend on."""
     packages = ("dbt-core", "dbt-duckdb", "duckdb", "lifetimes", "numpy", "scipy")

@@ -10,6 +10,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.secrets import Secret
 from dbt_common.exceptions import DbtRuntimeError
 
+from perennial import keyed_hash
+
 #: For each extension that a profile may ask for, its name at DuckDB. It comes in a
 #: wheel of that name, pinned like every other dependency, and never from the network.
 EXTENSIONS = {"postgres": "postgres_scanner"}
@@ -51,11 +53,15 @@ class Plugin(BasePlugin):
         creds._secrets = [s for s in creds._secrets if s.type not in self._extensions]
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Load the extensions and make the secrets that wait for them."""
+        """Load the extensions, make the secrets that wait for them, and lend the hash.
+
+        What is registered here is known to every cursor of the process.
+        """
         for file in self._extensions.values():
             conn.load_extension(str(file))
         for secret in self._secrets:
             conn.execute(secret.to_sql())
+        keyed_hash.register(conn)
         # a time with a zone is the same text on every machine
         conn.execute("set global TimeZone = 'UTC'")
 

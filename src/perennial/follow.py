@@ -6,6 +6,7 @@ import duckdb
 import jinja2
 
 from perennial.faults import Fault
+from perennial.keyed_hash import has_key, keyed_hash
 from perennial.project import Project
 
 ANALYSIS = Path("analyses") / "follow_one_customer.sql"
@@ -32,6 +33,9 @@ def follow(project: Project, customer_id: str) -> list[tuple[str, str, str, str]
     """
     with project.reading() as connection:
         connection.execute("set variable customer_id = ?", [customer_id])
+        if has_key():
+            published_id = keyed_hash("customer", customer_id)
+            connection.execute("set variable published_id = ?", [published_id])
         query = _rendered(connection, (project.root / ANALYSIS).read_text())
         found = connection.execute(query).fetchall()
     if not found:

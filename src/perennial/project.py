@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from perennial import keyed_hash
 from perennial.faults import Fault, UsageFault
 
 #: The connector that is built where nothing else is said; dbt_project.yml and
@@ -31,11 +32,14 @@ class Project:
         Folder of what is built: PERENNIAL_HOME, or else the root.
     connector : str
         A folder of ``models/staging``.
+    file : Path, optional
+        The working file, where it lies elsewhere than in ``warehouse``.
     """
 
     root: Path
     home: Path
     connector: str
+    file: Path | None = None
 
     @classmethod
     def find(cls, connector: str) -> "Project":
@@ -67,10 +71,23 @@ class Project:
         home = os.environ.get("PERENNIAL_HOME")
         return cls(root, Path(home).absolute() if home else root, connector)
 
+    @classmethod
+    def of_file(cls, file: Path) -> "Project":
+        """Take this folder as a dbt project that perennial is installed in.
+
+        Parameters
+        ----------
+        file : Path
+            The working file that its profile names.
+        """
+        here = Path.cwd()
+        home = Path(os.environ.get("PERENNIAL_HOME", here)).absolute()
+        return cls(here, home, file.stem, file.resolve())
+
     @property
     def working_file(self) -> Path:
         """The DuckDB file that ``dbt build`` writes."""
-        return self.home / "warehouse" / f"{self.connector}.duckdb"
+        return self.file or self.home / "warehouse" / f"{self.connector}.duckdb"
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -97,9 +114,12 @@ class Project:
                 f"run perennial build --connector {self.connector}."
             )
         try:
-            return duckdb.connect(str(self.working_file), read_only=True)
+            connection = duckdb.connect(str(self.working_file), read_only=True)
         except duckdb.IOException as error:
             raise Fault(lock_message(str(error)) or str(error)) from None
+        # views over files hash ids as soon as somebody was erased
+        keyed_hash.register(connection)
+        return connection
 
 
 def lock_message(error: str) -> str | None:

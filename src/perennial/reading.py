@@ -808,6 +808,8 @@ def store_careful_records(
             frame.insert(0, "reading_id", file.reading_id)
             # by name: dbt hands over a connection that sees no variables of ours
             connection.register("records_of_a_file", frame)
-            connection.execute("insert into careful_records_batch from records_of_a_file")
+            connection.execute(
+                "insert into careful_records_batch from records_of_a_file"
+            )
             connection.unregister("records_of_a_file")
     return connection.table("careful_records_batch")

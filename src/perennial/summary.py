@@ -44,7 +44,7 @@ select
     (select coalesce(sum(amount), 0) from paid),
     (select count(*) from input.quarantine),
     (select coalesce(max(customer_id) filter (where customer_id = $example),
-        min(customer_id)) from marts.dim_customers)
+        min(customer_id)) from input.input_customers)
 """
 
 

@@ -6,7 +6,8 @@ select *
 from {{ model }}
 
 where
-    refused_lines_count > {{ setting('refused_rows_threshold') }} * lines_count
-    or refused_lines_count = lines_count
+    refused_lines_count - erased_lines_count
+    > {{ setting('refused_rows_threshold') }} * (lines_count - erased_lines_count)
+    or (refused_lines_count = lines_count and lines_count > erased_lines_count)
 
 {% endtest %}

@@ -1,5 +1,5 @@
 {#- In every file, the share of refused lines stays within the setting, and some line of
-    it is of use. What was set aside is no fault. -#}
+    it is of use. What was set aside is no fault, nor is a person who was erased. -#}
 {% test few_refused_rows(model) %}
 
 with
@@ -8,9 +8,13 @@ files as (
 
     select
         source_file,
-        sum(source_lines_count) as lines_count,
         coalesce(
-            sum(source_lines_count) filter (where reject_reason is not null), 0
+            sum(source_lines_count) filter (
+                where reject_reason is distinct from 'erased'
+            ), 0
+        ) as lines_count,
+        coalesce(
+            sum(source_lines_count) filter (where reject_reason <> 'erased'), 0
         ) as refused_lines_count
 
     from {{ model }}
@@ -25,6 +29,6 @@ from files
 
 where
     refused_lines_count > {{ setting('refused_rows_threshold') }} * lines_count
-    or refused_lines_count = lines_count
+    or (refused_lines_count = lines_count and lines_count > 0)
 
 {% endtest %}

@@ -24,6 +24,8 @@ settled as (
         reading_id,
         sum(source_lines_count) filter (where reject_reason is not null)
             as refused_lines_count,
+        sum(source_lines_count) filter (where reject_reason = 'erased')
+            as erased_lines_count,
         sum(source_lines_count) filter (where exclude_reason is not null)
             as excluded_lines_count
 
@@ -44,6 +46,8 @@ files as (
         cast(checked.lines_count as bigint) as lines_count,
         cast(coalesce(settled.refused_lines_count, 0) as bigint)
             as refused_lines_count,
+        cast(coalesce(settled.erased_lines_count, 0) as bigint)
+            as erased_lines_count,
         cast(coalesce(settled.excluded_lines_count, 0) as bigint)
             as excluded_lines_count
 
