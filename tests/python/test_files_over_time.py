@@ -92,6 +92,8 @@ def moments(installed, tmp_path_factory) -> dict[str, Moment]:
     lines = subscriptions.read_text().splitlines(keepends=True)
     subscriptions.write_text("".join([*lines[:200], lines[1].replace("0,", "00,", 1)]))
     build("changed")
+    events = shop.files / "events" / "events_03000.csv"
+    events.rename(events.with_name("events_renamed.csv"))
     build("replaced", replace_changed_files=True)
 
     # a file that is stored may go, one that is read by a view may not
@@ -153,6 +155,14 @@ def test_a_growing_folder_costs_its_new_files_alone(moments):
 def test_a_renamed_file_is_not_read_twice(moments):
     assert ("shop.customers", "renamed.csv", "moved") in moments["grown"].ledger
     assert moments["grown"].rows_count["customers"] == COUNTS["customers"]
+
+
+def test_a_renamed_file_is_not_missed_in_its_old_place(moments):
+    """A view reads it where it is now, on the day of the change and on later ones."""
+    for name in ("replaced", "vanished"):
+        assert is_green(moments[name])
+        assert moments[name].rows_count["events"] == 3100
+    assert ("shop.events", "events_renamed.csv", "moved") in moments["replaced"].ledger
 
 
 def test_a_copy_of_a_known_file_is_not_read(moments):
