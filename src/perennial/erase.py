@@ -259,13 +259,12 @@ def _erase_from_tables(
             "values (?, ?, ?)",
             [customer_hash, keyed_hash.key_check(), datetime.date.today()],
         )
-    views = [table for table in holders if table.is_view]
     rows_count = _clean_tables(connection, tables, person)
-    for view in views:
-        if _shows(connection, view):
-            # it reads the user's own files; the next build makes it anew
-            connection.execute(f"drop view {view.sql}")
     connection.commit()
+    for table in holders:
+        if table.is_view and _shows(connection, table):
+            # it reads the user's own files; the next build makes it anew
+            connection.execute(f"drop view {table.sql}")
     told = [f"{rows_count} rows erased from the tables of {project.working_file}"]
     return told + [
         f"your own file {path} still has {count} lines of the person: not changed"
