@@ -3,10 +3,13 @@
     hash(event_id)
 {%- endmacro %}
 
-{#- Hash of all that an event's row says, and of what the reading found wrong with it:
-    rows that cannot be read say nothing, and are told apart by why. -#}
+{#- Hash of all that an event's row says. A cell that cannot be read is NULL as an empty
+    one is, and what is set aside may say the same as what is not: so both count too. -#}
 {% macro event_content() -%}
-    hash({{ contract('events')['columns'].keys() | join(', ') }}, loaded_at, row_fault)
+    hash(
+        {{ contract('events')['columns'].keys() | join(', ') }},
+        loaded_at, row_fault, exclude_reason
+    )
 {%- endmacro %}
 
 {#- Whether the connector's events lie in files, as its staging model and sources say. -#}

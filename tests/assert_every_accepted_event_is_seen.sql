@@ -1,5 +1,14 @@
 -- A row here is a file of which the view of events shows more or fewer rows than were
--- accepted: a refused line comes through, or leaving it out took a good one along.
+-- accepted: a refused line comes through, or leaving it out took a good one along. Only
+-- the files that this run read first are opened for it.
+
+{%- set is_new -%}
+    ledger_number not in (select ledger_number from {{ ref('int_known_files') }})
+{%- endset %}
+{%- set new_files = listed(
+    ref('files_read'),
+    'select distinct source_file from ' ~ ref('files_read') ~ ' where ' ~ is_new
+) %}
 
 with
 
@@ -10,6 +19,8 @@ checked as (
         sum(rows_count) as rows_count
 
     from {{ ref('int_event_files') }}
+
+    where source_file in {{ literals(new_files) }} or reading_id is null
 
     group by source_file
 
@@ -36,6 +47,10 @@ seen as (
         count(*) as rows_count
 
     from {{ ref('input_events') }}
+
+    where
+        source_file in {{ literals(new_files) }}
+        or source_file = 'stg_{{ var('connector') }}__events'
 
     group by source_file
 
