@@ -1,6 +1,7 @@
 {#- Nobody who was erased is delivered again: raw_rows refuses their rows, if the source
     says which column names the customer. -#}
 {% test no_erased_customers(model) %}
+-- noqa: disable=LT02
 
 {%- set erasures = ref('erasures') %}
 
