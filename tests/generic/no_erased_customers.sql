@@ -2,28 +2,26 @@
     says which column names the customer. -#}
 {% test no_erased_customers(model) %}
 
-{%- set erasures = ref('erasures') %}
+with
 
-{% if execute and erasures_beside(erasures) -%}
-    select row_fault
+customers as (
 
-    from {{ model }}
+    select distinct customer_id from {{ model }}
 
-    where
-        customer_id in (
-            select customer_id
+)
 
-            from (select distinct customer_id from {{ model }})
+select customer_id is not null as is_back
 
-            where
-                perennial_keyed_hash('erased customer', customer_id) in (
-                    select customer_hash from {{ erasures }}
-                )
+from customers
+
+where
+    {% set erasures = ref('erasures') -%}
+    {% if erasures_beside(erasures) -%}
+        perennial_keyed_hash('erased customer', customer_id) in (
+            select customer_hash from {{ erasures }}
         )
-{%- else -%}
-    select 1 as nobody_was_erased
-
-    where false
-{%- endif %}
+    {%- else -%}
+        false
+    {%- endif %}
 
 {% endtest %}
