@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export PERENNIAL_CONNECTOR := $(CONNECTOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint docs charts follow render lock clean
+.PHONY: help build test bench lint docs charts follow render lock clean
 
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -19,6 +19,9 @@ build: $(INSTALLED)  ## everything, from the raw files to the marts (CONNECTOR=c
 
 test: lint  ## linters, then every test, each build in a folder of its own
 	@$(BIN)/pytest -n 2
+
+bench: $(INSTALLED)  ## speed, on 50 million events; writes docs/performance.md
+	@$(BIN)/python tests/benchmarks/run.py
 
 lint: $(INSTALLED)  ## ruff and sqlfluff alone
 	@$(BIN)/ruff check .

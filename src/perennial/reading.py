@@ -219,18 +219,22 @@ class _Finder:
         self.replace_changed = replace_changed
         self.full_refresh = full_refresh
         self.new_hashes: dict[str, set[str]] = {}
-        self.next_id = max((row["reading_id"] for row in self.known), default=0) + 1
+        readings = [row for row in self.known if row["file_status"] != "copy"]
+        self.next_id = max((int(row["reading_id"]) for row in readings), default=0) + 1
 
     def files_of(self, table: RawTable) -> list[dict[str, Any]]:
-        # of a path the last thing counts that the ledger says of it
+        readings = [
+            row
+            for row in self.known
+            if row["source_table"] == table.name and row["file_status"] != "copy"
+        ]
+        # of a path the last reading counts, and of a reading the last place
+        last_place = {row["reading_id"]: row["file_path"] for row in readings}
         known = {
             row["file_path"]: row
-            for row in self.known
-            if row["source_table"] == table.name
+            for row in readings
+            if row["file_path"] == last_place[row["reading_id"]]
         }
-        copies = [path for path, row in known.items() if row["file_status"] == "copy"]
-        for path in copies:
-            del known[path]
         try:
             paths = table_paths(table)
         except FileFault as fault:

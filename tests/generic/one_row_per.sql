@@ -12,6 +12,8 @@ group by {{ columns | join(', ') }}
 
 having
     count(*) > 1
-    or {{ columns | reject('in', nullable) | join(' is null or ') }} is null
+    {%- for column in columns if column not in nullable %}
+    or {{ column }} is null
+    {%- endfor %}
 
 {% endtest %}

@@ -131,7 +131,7 @@ def test_master_log_is_read_whole(master):
     assert master.row("select count(*) from input.quarantine") == (0,)
     # lines that are there again: not collapsed, each is a purchase
     assert master.row(
-        "select count(*) - count(distinct source_text) from raw.purchase_log"
+        "select count(*) - count(distinct source_text) from staging.stg_cdnow__orders"
     ) == (255,)
 
 

@@ -7,7 +7,7 @@ with
 
 raw_events as (
 
-    select * from {{ perennial.raw_rows('shop', 'events') }}
+    select * from {{ perennial.raw_rows('shop', 'events', numbered=false) }}
 
 ),
 
