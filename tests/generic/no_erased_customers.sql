@@ -14,14 +14,6 @@ select customer_id is not null as is_back
 
 from customers
 
-where
-    {% set erasures = ref('erasures') -%}
-    {% if erasures_beside(erasures) -%}
-        perennial_keyed_hash('erased customer', customer_id) in (
-            select customer_hash from {{ erasures }}
-        )
-    {%- else -%}
-        false
-    {%- endif %}
+where {{ is_erased('customer_id', ref('erasures')) }}
 
 {% endtest %}
