@@ -1,3 +1,13 @@
+{#- Columns of an accepted event. -#}
+{% macro event_columns() -%}
+    {{ contract('events')['columns'].keys() | join(', ') }},
+    loaded_at,
+    known_date,
+    superseded_date,
+    source_file,
+    source_line
+{%- endmacro %}
+
 {#- Hash of an event's id: rows with the same one are copies, versions or a conflict. -#}
 {% macro event_key() -%}
     hash(event_id)

@@ -54,6 +54,17 @@
     {{ return(none) }}
 {%- endmacro %}
 
+{#- Condition: the customer was erased. -#}
+{% macro is_erased(customer_id, erasures) -%}
+    {%- if perennial.erasures_beside(erasures) -%}
+        perennial_keyed_hash('erased customer', {{ customer_id }}) in (
+            select customer_hash from {{ erasures }}
+        )
+    {%- else -%}
+        false
+    {%- endif -%}
+{%- endmacro %}
+
 {#- A raw column that says whose row it is, as the id in it; none for other columns. -#}
 {% macro identifying(column) -%}
     {%- set meta = perennial.column_meta(column) -%}
@@ -106,10 +117,7 @@
                 coalesce({{ id }} in (
                     select id
                     from (select distinct {{ id }} as id from {{ rows }} as raw_rows)
-                    where
-                        perennial_keyed_hash('erased customer', id) in (
-                            select customer_hash from {{ erasures }}
-                        )
+                    where {{ perennial.is_erased('id', erasures) }}
                 ), false){{ ' or ' if not loop.last }}
                 {%- endfor %} as is_erased
             from {{ rows }} as raw_rows

@@ -1,6 +1,6 @@
 -- A row here is a file of which lines were lost or doubled before they were judged: the
 -- records that staging delivered do not cover as many lines as the file was counted to
--- have when it was opened. A file may serve several domains; one of them gets every line.
+-- have when it was opened. A file may serve several domains; one gets every line.
 
 with
 

@@ -1,5 +1,5 @@
--- A row here tells that an event is accepted twice: there are more event lines than keys,
--- and the repeated keys that were named do not account for all of the difference.
+-- A row here tells that an event is accepted twice: there are more event lines than
+-- keys, and the repeated keys that were named do not account for all of the difference.
 
 with
 

@@ -1,4 +1,4 @@
--- Grain: one row per accepted event, and version of it where it was loaded several times.
+-- Grain: one row per accepted event, and per version of it.
 -- A view over the files: an event is never copied. Lines that had to be judged by
 -- themselves are left out by what they say, and those of them that were accepted added.
 
@@ -51,19 +51,11 @@ usual as (
 
 accepted as (
 
-    {% set columns -%}
-        {{ contract('events')['columns'].keys() | join(', ') }},
-        loaded_at,
-        known_date,
-        superseded_date,
-        source_file,
-        source_line
-    {%- endset -%}
-    select {{ columns }} from usual
+    select {{ event_columns() }} from usual
 
     union all
 
-    select {{ columns }}
+    select {{ event_columns() }}
 
     from {{ ref('int_settled_events') }}
 

@@ -8,6 +8,7 @@
     or setting('replace_changed_files') %}
 {%- set declared = declared_files() if execute else [] %}
 
+-- noqa: disable=LT02
 {% for table in declared %}
 select
     {{ text_literal(table['name']) }} as source_table,

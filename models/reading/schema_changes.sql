@@ -1,4 +1,4 @@
--- Grain: one row per column that came, went or changed its type from a file to the next.
+-- Grain: one row per column that came, went or changed its type between two files.
 -- A new column does no harm: it is not read until the source declares it.
 
 {{ config(materialized='view') }}
@@ -13,8 +13,8 @@ files as (
         source_file,
         file_format,
         first_read_date,
-        cast(cast(header as json) as varchar []) as names,
-        cast(cast(column_types as json) as varchar []) as types
+        cast(cast(header as json) as varchar[]) as names,
+        cast(cast(column_types as json) as varchar[]) as types
 
     from {{ ref('files_read') }}
 
@@ -80,9 +80,8 @@ typed as (
         first_read_date,
         unnest(list_filter(
             names,
-            lambda name:
-                types[list_position(names, name)]
-                <> types_before[list_position(names_before, name)]
+            lambda name: types[list_position(names, name)]
+            <> types_before[list_position(names_before, name)]
         )) as column_name,
         'changed_type' as change
 

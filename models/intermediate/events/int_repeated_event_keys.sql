@@ -27,8 +27,8 @@
     none. -#}
 {%- set counts = ref('int_event_key_counts') %}
 {%- set may_repeat = listed(
-    counts, 'select 1 from ' ~ counts ~ ' where rows_count > keys_count'
-) | length > 0 %}
+    counts, 'select rows_count > keys_count from ' ~ counts
+) | first | default(true) | lower %}
 
 with
 
@@ -42,50 +42,47 @@ compared as (
 
 ),
 
-{% if may_repeat -%}
-    new_keys as (
+-- no key at all is looked at again while none is repeated
+repeated as (
 
-        select
-            reading_id,
-            event_key
+    select event_key
 
-        from {{ checked }}
+    from {{ checked }}
 
-        where {{ is_new }}
+    where
+        reject_reason is null
+        and is_excluded is null
+        and {{ may_repeat }}
+        {% if is_incremental() -%}
+            and event_key in (
+                select event_key
 
-    ),
+                from {{ checked }}
 
-    repeated as (
+                where {{ is_new }}
+            )
+        {%- endif %}
 
-        select event_key
+    group by event_key
 
-        from {{ checked }}
+    having count(*) > 1
 
-        where
-            reject_reason is null
-            and is_excluded is null
-            and event_key in (select event_key from new_keys)
+),
 
-        group by event_key
+named as (
 
-        having count(*) > 1
+    select distinct
+        reading_id,
+        event_key
 
-    ),
+    from {{ checked }}
 
-    named as (
+    where
+        {{ is_new }}
+        and event_key in (select event_key from repeated)
 
-        select distinct
-            new_keys.reading_id,
-            new_keys.event_key
+),
 
-        from new_keys
-
-        inner join repeated
-            on new_keys.event_key = repeated.event_key
-
-    ),
-
-{%- endif %}
 findings as (
 
     select
@@ -94,15 +91,13 @@ findings as (
 
     from compared
 
-    {% if may_repeat -%}
-        union all
+    union all
 
-        select
-            reading_id,
-            event_key
+    select
+        reading_id,
+        event_key
 
-        from named
-    {%- endif %}
+    from named
 
 )
 

@@ -3,7 +3,8 @@
 
 {{ config(materialized='table') }}
 
-{%- set latest = setting('conflicting_duplicates') == 'latest' %}
+{% set refused = 'is_contested and not is_latest'
+    if setting('conflicting_duplicates') == 'latest' else 'is_contested' %}
 
 with
 
@@ -62,12 +63,12 @@ ruled as (
         * exclude (is_contested, is_latest, copy_number)
         replace (
             case
-                when is_contested {{ 'and not is_latest' if latest }}
+                when {{ refused }}
                     then 'conflicting_duplicate'
             end as reject_reason,
             case
                 when
-                    not (is_contested {{ 'and not is_latest' if latest }})
+                    not ({{ refused }})
                     and copy_number > 1
                     then 'exact_duplicate'
             end as exclude_reason

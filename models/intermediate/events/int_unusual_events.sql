@@ -1,6 +1,6 @@
 -- Grain: one row per event line that has to be judged by itself.
--- Whole rows, read again from the files that hold them: those with a fault of their own,
--- those that the connector sets aside, and all rows of a key that is repeated.
+-- Whole rows, read again from the files that hold them: those with a fault of their
+-- own, those that the connector sets aside, and all rows of a key that is repeated.
 
 {{ config(
     materialized='incremental',
@@ -133,8 +133,9 @@ copies as (
 
 placed as (
 
-    select copies.* exclude (copy_number)
-    replace (coalesce(copies.source_line, lines.source_line) as source_line)
+    select
+        copies.* exclude (copy_number)
+        replace (coalesce(copies.source_line, lines.source_line) as source_line)
 
     from copies
 

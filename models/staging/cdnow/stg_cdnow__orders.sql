@@ -11,7 +11,7 @@ with
 
 raw_lines as (
 
-    select * from {{ raw_rows('cdnow', 'purchase_log') }} as raw_lines
+    select * from {{ raw_rows('cdnow', 'purchase_log') }}
 
 ),
 
