@@ -110,8 +110,9 @@ def holdout() -> str:
 def sizes() -> str:
     """Tell what was read, in a few sentences."""
     ((lines, again, orders, free, customers, days, refused),) = _rows(
-        "select (select count(*) from staging.stg_cdnow__orders), "
-        "(select count(*) - count(distinct source_text) from staging.stg_cdnow__orders), "
+        "with lines as (select source_text from staging.stg_cdnow__orders) "
+        "select (select count(*) from lines), "
+        "(select count(*) - count(distinct source_text) from lines), "
         "(select count(*) from marts.fct_orders), "
         "(select count(*) from marts.fct_orders where amount = 0), "
         "(select count(*) from marts.dim_customers), "

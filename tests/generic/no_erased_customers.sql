@@ -1,9 +1,8 @@
 {#- Nobody who was erased is delivered again: raw_rows refuses their rows, if the source
     says which column names the customer. While nobody was, no row is looked at. -#}
 {% test no_erased_customers(model) %}
--- noqa: disable=LT02
 
-{%- set anybody = listed(
+{% set anybody = listed(
     ref('erasures'), 'select 1 from ' ~ ref('erasures') ~ ' limit 1'
 ) %}
 
