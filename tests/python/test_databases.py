@@ -84,18 +84,6 @@ def documented(name: str) -> str:
     return found
 
 
-#: As raw_rows does it: the columns of a source stand in the graph.
-DECLARED_ROWS = """
-{% macro declared_rows(source_name, name) -%}
-    {%- set columns = [] -%}
-    {%- if execute -%}
-        {%- set key = 'source.crm.' ~ source_name ~ '.' ~ name -%}
-        {%- set columns = graph.sources[key].columns.values() | list -%}
-    {%- endif -%}
-    {{ perennial.table_rows(source(source_name, name), columns) }}
-{%- endmacro %}
-"""
-
 MODELS = {
     "stg_crm__orders": ("crm", "orders"),
     "stg_crm__many": ("crm", "many"),
@@ -285,7 +273,6 @@ def dbt(folder: Path, server: Server, *arguments: str, **environment: str):
 def project(server, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("crm")
     (folder / "models").mkdir()
-    (folder / "macros").mkdir()
     (folder / "dbt_project.yml").write_text(PROJECT)
     (folder / "profiles.yml").write_text(documented("profiles.yml"))
     (folder / "packages.yml").write_text(f"packages: [{{local: {ROOT}}}]")
@@ -293,10 +280,9 @@ def project(server, tmp_path_factory) -> Path:
     (folder / "models" / "documented.yml").write_text(
         documented("crm__sources.yml").replace("name: crm", "name: documented")
     )
-    (folder / "macros" / "declared_rows.sql").write_text(DECLARED_ROWS)
     for name, (source, table) in MODELS.items():
         (folder / "models" / f"{name}.sql").write_text(
-            f"select * from {{{{ declared_rows('{source}', '{table}') }}}}"
+            f"select * from {{{{ perennial.raw_rows('{source}', '{table}') }}}}"
         )
     with duckdb.connect(str(folder / "attic.duckdb")) as connection:
         connection.execute(DUCKDB_TABLE)
@@ -321,7 +307,7 @@ def rows(project: Path, query: str) -> list[tuple]:
 def test_a_row_arrives_as_it_was_put_in(project, source):
     (row,) = rows(
         project,
-        "select * exclude (source_file, source_line, source_lines_count, source_text, "
+        "select * exclude (reading_id, file_path, source_file, source_line, source_lines_count, source_text, "
         f"row_fault) from stg_{source}__orders where order_id = '007'",
     )
     assert row == FIRST_ROW
