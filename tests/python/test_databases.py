@@ -307,8 +307,9 @@ def rows(project: Path, query: str) -> list[tuple]:
 def test_a_row_arrives_as_it_was_put_in(project, source):
     (row,) = rows(
         project,
-        "select * exclude (reading_id, file_path, source_file, source_line, source_lines_count, source_text, "
-        f"row_fault) from stg_{source}__orders where order_id = '007'",
+        "select * exclude (reading_id, file_path, source_file, source_line, "
+        "source_lines_count, source_text, row_fault) "
+        f"from stg_{source}__orders where order_id = '007'",
     )
     assert row == FIRST_ROW
     ((file, line, lines, text, fault),) = rows(

@@ -49,7 +49,7 @@ class Settings:
 
     def __init__(self, folder, monkeypatch):
         monkeypatch.chdir(ROOT)
-        monkeypatch.setenv("PERENNIAL_HOME", str(folder))
+        self.folder = folder
         self.options = [
             f"--target-path={folder}",
             f"--log-path={folder}",
@@ -57,21 +57,25 @@ class Settings:
             "--log-level-file=none",
         ]
         self.events = []
-        parsed = dbtRunner().invoke(["parse", *self.options])
+        parsed = self._invoke(dbtRunner(), "parse")
         assert parsed.success
         self.dbt = dbtRunner(manifest=parsed.result, callbacks=[self.events.append])
+
+    def _invoke(self, dbt: dbtRunner, *arguments: str):
+        # set anew each time, for every test takes the user's variables away
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("PERENNIAL_HOME", str(self.folder))
+            return dbt.invoke([*arguments, *self.options])
 
     def refusal(self, setting: str, variables: dict) -> str | None:
         """What dbt says of a setting; None where it takes the value."""
         self.events.clear()
-        answer = self.dbt.invoke(
-            [
-                "run-operation",
-                "setting",
-                f"--args={json.dumps({'name': setting})}",
-                f"--vars={json.dumps(variables)}",
-                *self.options,
-            ]
+        answer = self._invoke(
+            self.dbt,
+            "run-operation",
+            "setting",
+            f"--args={json.dumps({'name': setting})}",
+            f"--vars={json.dumps(variables)}",
         )
         statements = {
             event.data.sql.split()[-1]
