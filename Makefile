@@ -18,7 +18,7 @@ build: $(INSTALLED)  ## everything, from the raw files to the marts (CONNECTOR=c
 	@$(BIN)/perennial build
 
 test: lint  ## linters, then every test, each build in a folder of its own
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(INSTALLED)  ## speed, on 50 million events; writes docs/performance.md
 	@$(BIN)/python tests/benchmarks/run.py

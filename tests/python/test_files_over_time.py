@@ -14,10 +14,6 @@ from shop import COUNTS, ENTITIES, INPUT, Shop, ShopBuild, write_all, write_rows
 
 pytestmark = pytest.mark.loader
 
-# what takes minutes to build is built once, by whoever runs the tests that look at it
-one_worker_for_the_story = pytest.mark.xdist_group("story")
-one_worker_for_the_formats = pytest.mark.xdist_group("formats")
-
 
 @dataclass
 class Moment:
@@ -124,7 +120,6 @@ def is_green(moment: Moment) -> bool:
     return True
 
 
-@one_worker_for_the_story
 def test_every_good_line_is_accepted(moments):
     first = moments["first"]
     assert is_green(first)
@@ -134,7 +129,6 @@ def test_every_good_line_is_accepted(moments):
     )
 
 
-@one_worker_for_the_story
 def test_to_read_a_file_twice_changes_nothing(moments):
     assert is_green(moments["again"])
     assert moments["again"].ledger == moments["first"].ledger
@@ -147,7 +141,6 @@ def test_to_read_a_file_twice_changes_nothing(moments):
     }
 
 
-@one_worker_for_the_story
 def test_a_growing_folder_costs_its_new_files_alone(moments):
     """The old file of orders holds question marks meanwhile, and nobody notices."""
     grown = moments["grown"]
@@ -159,13 +152,11 @@ def test_a_growing_folder_costs_its_new_files_alone(moments):
     assert grown.rows_count["events"] == 3100
 
 
-@one_worker_for_the_story
 def test_a_renamed_file_is_not_read_twice(moments):
     assert ("shop.customers", "renamed.csv", "moved") in moments["grown"].ledger
     assert moments["grown"].rows_count["customers"] == COUNTS["customers"]
 
 
-@one_worker_for_the_story
 def test_a_renamed_file_is_not_missed_in_its_old_place(moments):
     """A view reads it where it is now, on the day of the change and on later ones."""
     for name in ("replaced", "vanished"):
@@ -174,7 +165,6 @@ def test_a_renamed_file_is_not_missed_in_its_old_place(moments):
     assert ("shop.events", "events_renamed.csv", "moved") in moments["replaced"].ledger
 
 
-@one_worker_for_the_story
 def test_a_copy_of_a_known_file_is_not_read(moments):
     assert ("shop.touches", "a_copy.csv", "copy") in moments["grown"].ledger
     assert moments["grown"].rows_count["touches"] == COUNTS["touches"]
@@ -182,7 +172,6 @@ def test_a_copy_of_a_known_file_is_not_read(moments):
     assert moments["grown_again"].ledger == moments["grown"].ledger
 
 
-@one_worker_for_the_story
 def test_a_new_column_is_recorded_and_does_no_harm(moments):
     build = moments["grown"].build
     assert ("shop.orders", "orders_02400.csv", "coupon", "new_column") in build.rows(
@@ -191,7 +180,6 @@ def test_a_new_column_is_recorded_and_does_no_harm(moments):
     )
 
 
-@one_worker_for_the_story
 def test_a_changed_file_is_refused_in_one_line(moments):
     changed = moments["changed"]
     assert changed.build.exit_code == 1
@@ -201,7 +189,6 @@ def test_a_changed_file_is_refused_in_one_line(moments):
     assert changed.ledger == moments["grown_again"].ledger
 
 
-@one_worker_for_the_story
 def test_a_changed_file_is_read_anew_where_that_is_asked_for(moments):
     replaced = moments["replaced"]
     assert is_green(replaced)
@@ -214,7 +201,6 @@ def test_a_changed_file_is_read_anew_where_that_is_asked_for(moments):
     assert replaced.amount == moments["grown"].amount
 
 
-@one_worker_for_the_story
 def test_rows_of_a_file_that_went_away_stay(moments):
     vanished = moments["vanished"]
     assert is_green(vanished)
@@ -222,7 +208,6 @@ def test_rows_of_a_file_that_went_away_stay(moments):
     assert vanished.faults == set()
 
 
-@one_worker_for_the_story
 def test_to_read_everything_anew_needs_every_file(moments):
     refreshed = moments["vanished_and_refreshed"]
     assert refreshed.build.exit_code == 1
@@ -231,7 +216,6 @@ def test_to_read_everything_anew_needs_every_file(moments):
     assert refreshed.rows_count == moments["vanished"].rows_count
 
 
-@one_worker_for_the_story
 def test_a_vanished_file_that_a_view_reads_is_named_in_one_line(moments):
     build = moments["events_gone"].build
     assert build.exit_code == 1
@@ -240,7 +224,6 @@ def test_a_vanished_file_that_a_view_reads_is_named_in_one_line(moments):
     assert "Put it back" in fault
 
 
-@one_worker_for_the_story
 def test_a_lost_column_stops_with_one_line(moments):
     lost = moments["lost_column"]
     assert lost.build.exit_code == 1
@@ -249,7 +232,6 @@ def test_a_lost_column_stops_with_one_line(moments):
     assert lost.rows_count["orders"] == 2500
 
 
-@one_worker_for_the_story
 def test_a_full_refresh_keeps_the_ledger_and_comes_to_the_same_rows(moments):
     refreshed = moments["refreshed"]
     assert is_green(refreshed)
@@ -297,7 +279,6 @@ def formats(installed, tmp_path_factory) -> dict[str, ShopBuild]:
     return built
 
 
-@one_worker_for_the_formats
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_csv_json_lines_and_parquet_give_the_same_rows(entity, formats):
     csv = contents(formats["csv"], entity)
@@ -306,7 +287,6 @@ def test_csv_json_lines_and_parquet_give_the_same_rows(entity, formats):
     assert contents(formats["parquet"], entity) == csv
 
 
-@one_worker_for_the_formats
 def test_six_domains_lead_to_scores(formats):
     build = formats["parquet"]
     assert build.row("select count(*) from marts.fct_orders") == (COUNTS["orders"],)
