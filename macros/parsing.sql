@@ -16,8 +16,11 @@
     end
 {%- endmacro %}
 
+{#- The commonest form first: digits that the engine writes just as they came. -#}
 {% macro parsed_integer(text, data_type='bigint') -%}
     case
+        when cast(try_cast({{ text }} as {{ data_type }}) as varchar) = {{ text }}
+            then try_cast({{ text }} as {{ data_type }})
         when regexp_full_match({{ text }}, '[-+]?[0-9]{1,19}')
             then try_cast({{ text }} as {{ data_type }})
     end

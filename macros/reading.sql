@@ -227,12 +227,17 @@
     inner join {{ perennial.files_as_rows(files) }}
         on records.reading_id = files.reading_id
     {%- else %}
+    {%- set one = files[0] if files | length == 1 else none %}
     select
-        files.reading_id,
-        lines.filename as file_path,
-        files.source_file,
+        {{ one.reading_id if one else 'files.reading_id' }} as reading_id,
+        {{ perennial.text_literal(one.file_path) if one else 'lines.filename' }}
+            as file_path,
+        {{ perennial.text_literal(one.source_file) if one else 'files.source_file' }}
+            as source_file,
         {% if numbered -%}
-        lines.line_number - files.lines_before as source_line,
+        lines.line_number
+        - ({{ (-1 if one.has_header else 0) if one else 'files.lines_before' }})
+            as source_line,
         {%- else -%}
         cast(null as bigint) as source_line,
         {%- endif %}
@@ -241,7 +246,7 @@
         cast(null as varchar) as line_fault
     from (
         select
-            filename,
+            {% if not one -%} filename, {%- endif %}
             {% if numbered -%} row_number() over () as line_number, {%- endif %}
             coalesce(line, '') as source_text
         from read_csv(
@@ -252,11 +257,13 @@
             delim = chr(31),
             quote = '',
             escape = '',
-            filename = true
+            filename = {{ not one }}
         )
     ) as lines
+    {%- if not one %}
     inner join {{ perennial.files_as_rows(files) }}
         on lines.filename = files.file_path
+    {%- endif %}
     {%- endif %}
 {%- endmacro %}
 
@@ -407,22 +414,27 @@
     {%- for name in fromjson(files[0].header) -%}
         {%- do delivered.append({'name': name, 'dtype': types[loop.index0]}) -%}
     {%- endfor -%}
+    {%- set one = files[0] if files | length == 1 else none -%}
     {%- set relation -%}
     (
         select
-            files.reading_id,
-            rows_of_file.filename as file_path,
-            files.source_file,
+            {{ one.reading_id if one else 'files.reading_id' }} as reading_id,
+            {{ perennial.text_literal(one.file_path) if one
+                else 'rows_of_file.filename' }} as file_path,
+            {{ perennial.text_literal(one.source_file) if one
+                else 'files.source_file' }} as source_file,
             rows_of_file.file_row_number + 1 as source_line,
-            rows_of_file.* exclude (filename, file_row_number)
+            rows_of_file.* exclude (file_row_number {{- ', filename' if not one }})
         from
             read_parquet(
                 {{ perennial.file_list(files) }},
-                filename = true,
+                filename = {{ not one }},
                 file_row_number = true
             ) as rows_of_file
+        {% if not one -%}
         inner join {{ perennial.files_as_rows(files) }}
             on rows_of_file.filename = files.file_path
+        {%- endif %}
     )
     {%- endset -%}
     {{ perennial.typed_rows('The file ' ~ files[0].file_path, relation, delivered, columns) }}

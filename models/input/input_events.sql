@@ -17,10 +17,21 @@ files as (
 judged_rows as (
 
     select distinct
-        coalesce(reading_id, -1) as reading_id,
+        coalesce(reading_id, -1) as reading_key,
         content
 
     from {{ ref('int_settled_events') }}
+
+),
+
+delivered as (
+
+    select
+        *,
+        coalesce(reading_id, -1) as reading_key,
+        {{ event_content() }} as content
+
+    from {{ ref('int_delivered_events') }}
 
 ),
 
@@ -28,30 +39,36 @@ usual as (
 
     select
         delivered.*,
-        {{ known_date('events') }} as known_date,
+        files.last_scored_date,
         cast(null as date) as superseded_date
 
-    from {{ ref('int_delivered_events') }} as delivered
+    from delivered
 
     left join files
         on delivered.reading_id = files.reading_id
 
-    where
-        not exists (
-            select 1
+    -- a join and no subquery, which would group all events by all that they say
+    left join judged_rows
+        on delivered.reading_key = judged_rows.reading_key
+        and delivered.content = judged_rows.content
 
-            from judged_rows
+    where judged_rows.content is null
 
-            where
-                judged_rows.content = {{ event_content() }}
-                and judged_rows.reading_id = coalesce(delivered.reading_id, -1)
-        )
+),
+
+dated as (
+
+    select
+        *,
+        {{ known_date('events') }} as known_date
+
+    from usual
 
 ),
 
 accepted as (
 
-    select {{ event_columns() }} from usual
+    select {{ event_columns() }} from dated
 
     union all
 

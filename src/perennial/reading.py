@@ -428,18 +428,20 @@ def _scan_text(path: str, table: RawTable) -> FileFacts:
     needs_care = has_quotes = has_control = False
     line_bytes = 0
     last = b""
-    with open(path, "rb") as file, ThreadPoolExecutor(1) as hasher:
-        hashed = None
+    with (
+        open(path, "rb") as file,
+        ThreadPoolExecutor(1) as hasher,
+        ThreadPoolExecutor(1) as counter,
+    ):
+        hashed = tallied = None
         while chunk := file.read(_CHUNK_BYTES):
             if hashed is not None:
                 hashed.result()
             hashed = hasher.submit(digest.update, chunk)
+            tallied = counter.submit(_tally, chunk)
             if not bytes_count:
                 _refuse_wide_characters(path, chunk)
             bytes_count += len(chunk)
-            newlines_count, chunk_has_control = _tally(chunk)
-            lines_count += newlines_count
-            has_control |= chunk_has_control
             if b"\r" in chunk or last == b"\r":
                 returns_count += chunk.count(b"\r")
                 pairs_count += (last + chunk).count(b"\r\n")
@@ -456,6 +458,9 @@ def _scan_text(path: str, table: RawTable) -> FileFacts:
                 needs_care |= bool(quotes_before % 2)
                 quotes_before = 0
             last = chunk[-1:]
+            newlines_count, chunk_has_control = tallied.result()
+            lines_count += newlines_count
+            has_control |= chunk_has_control
         if hashed is not None:
             hashed.result()
     if not bytes_count:

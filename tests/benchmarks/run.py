@@ -12,7 +12,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import duckdb
@@ -217,21 +216,26 @@ def median_of_three(query: str) -> dict:
         "connection = duckdb.connect()\n"
         f"connection.execute('set threads = {THREADS}')\n"
         f"connection.execute(\"set memory_limit = '{MEMORY_LIMIT}'\")\n"
+        "connection.execute('set enable_progress_bar = false')\n"
         f"connection.execute({query!r}).fetchall()"
     )
     return sorted((measured(code) for _ in range(3)), key=lambda one: one["seconds"])[1]
 
 
 def measured(code: str) -> dict:
-    """Run Python code in a process of its own, and measure that process."""
-    start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-c", code])
+    """Run Python code in a process of its own; seconds are those of its last line."""
+    before, _, last = code.rpartition("\n")
+    timed = f"{before}\nimport time\nstart = time.perf_counter()\n{last}\n"
+    timed += "print(time.perf_counter() - start)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", timed], stdout=subprocess.PIPE, text=True
+    )
+    seconds = process.stdout.read().split()[-1:]
     _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
     if status:
         sys.exit(f"the measured code failed:\n{code}")
     return {
-        "seconds": seconds,
+        "seconds": float(seconds[0]),
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "memory_mb": usage.ru_maxrss / 1024,
     }
