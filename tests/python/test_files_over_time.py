@@ -424,3 +424,54 @@ def test_freshness_is_the_age_of_the_newest_file(installed, tmp_path):
     stale = shop.dbt(*command, settings=ORDERS)
     assert stale.exit_code == 1
     assert "ERROR STALE freshness of shop.orders" in stale.output
+
+
+def test_a_late_file_changes_no_day_that_was_scored(installed, tmp_path):
+    """What came after a day had been scored is known from the day after it, for ever.
+
+    A day that lies ahead of the reading is refused, and never moves the score date.
+    """
+    shop = Shop(installed, tmp_path)
+    clock = (
+        *("--select", "+int_score_date", "+quarantine"),
+        *("--exclude", "resource_type:test", "resource_type:unit_test"),
+    )
+    settings = {"entities": ["orders"], "refused_rows_threshold": 1}
+    write_rows(shop.files, "orders", 0, 400)
+    first = shop.build(*clock, settings=settings)
+    assert first.exit_code == 0, first.output
+    (scored,) = first.row("select score_date from intermediate.int_score_date")
+    write_rows(shop.files, "orders", 400, 420)
+    write_rows(
+        shop.files,
+        "orders",
+        420,
+        421,
+        change="* replace (timestamp '2999-01-01' as ordered_at)",
+    )
+    late = shop.build(*clock, settings=settings)
+    refreshed = shop.build(*clock, "--full-refresh", settings=settings)
+    for build in (late, refreshed):
+        assert build.exit_code == 0, build.output
+        assert build.rows(
+            "select source_file, last_scored_date from reading.files_read "
+            "order by ledger_number"
+        ) == [
+            ("orders_00000.csv", None),
+            ("orders_00400.csv", scored),
+            ("orders_00420.csv", scored),
+        ]
+        known = build.rows(
+            "select distinct known_date > $1, known_date = cast(ordered_at as date), "
+            "cast(ordered_at as date) > $1 from input.input_orders "
+            "where source_file = 'orders_00400.csv'",
+            scored,
+        )
+        assert (True, False, False) in known
+        assert all(is_later for is_later, *_ in known)
+        assert build.rows(
+            "select source_file, reject_reason from input.quarantine"
+        ) == [("orders_00420.csv", "future_time")]
+        assert build.row("select score_date from intermediate.int_score_date") == (
+            scored,
+        )
