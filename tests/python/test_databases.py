@@ -350,6 +350,8 @@ def test_types_are_the_declared_ones(project, source):
         "fee": "DECIMAL(18,2)",
         "channel": "VARCHAR",
         "coupon": "VARCHAR",
+        "reading_id": "INTEGER",
+        "file_path": "VARCHAR",
         "source_file": "VARCHAR",
         "source_line": "BIGINT",
         "source_lines_count": "BIGINT",
