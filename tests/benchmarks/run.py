@@ -268,7 +268,7 @@ def write_page(rows: list[dict], events: int) -> None:
         "<!-- events: begin -->",
         f"{events:,} events; {cores} cores of {processor()}, {memory:.0f} GiB, "
         f"Python {platform.python_version()}, DuckDB {duckdb.__version__} with "
-        f"{THREADS} threads and a limit of {MEMORY_LIMIT}; "
+        f"{THREADS} threads; "
         f"{datetime.date.today():%Y-%m-%d}.",
         "",
         "| step | seconds | processor seconds | peak memory, MB | ratio | limit |",
