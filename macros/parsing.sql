@@ -97,11 +97,6 @@
     ) at time zone 'UTC'
 {%- endmacro %}
 
-{#- Seconds since 1970 in UTC, as some systems write their times. -#}
-{% macro parsed_epoch(seconds) -%}
-    make_timestamp(cast({{ seconds }} as bigint) * 1000000)
-{%- endmacro %}
-
 {#- Text of a raw column as the type that its source declares for it. -#}
 {% macro parsed(text, data_type, time_format=none) -%}
     {%- set type = data_type | lower | replace(' ', '') -%}

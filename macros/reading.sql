@@ -188,7 +188,7 @@
     row_fault
 {%- endmacro %}
 
-{% macro files_as_rows(files, with_offsets=false) -%}
+{% macro files_as_rows(files) -%}
     {%- set lines = namespace(before=0) -%}
     (values
     {%- for file in files %}

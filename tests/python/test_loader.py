@@ -24,8 +24,6 @@ from perennial.faults import FileFault
 
 pytestmark = pytest.mark.loader
 
-# all dirty files are built once, by whoever runs the tests that look at them
-one_worker_for_the_dirty_files = pytest.mark.xdist_group("dirty")
 
 NEW_YORK = {
     "source_time_zone": "America/New_York",
@@ -130,7 +128,6 @@ def accepted_places(entity: str, dirty: ShopBuild) -> set[tuple]:
     return {(place[0], line_of.get(place), "accepted") for place in places}
 
 
-@one_worker_for_the_dirty_files
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_each_dirty_line_is_accepted_excluded_or_refused_as_its_readme_says(
     entity, dirty
@@ -159,7 +156,6 @@ def test_each_dirty_line_is_accepted_excluded_or_refused_as_its_readme_says(
     assert len(accepted) + len(set_aside) + len(refused) == len(found)
 
 
-@one_worker_for_the_dirty_files
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_what_is_not_accepted_is_kept_as_it_came(entity, dirty):
     kept = dirty.rows(
@@ -176,7 +172,6 @@ def test_what_is_not_accepted_is_kept_as_it_came(entity, dirty):
     assert sorted(kept) == sorted(wanted)
 
 
-@one_worker_for_the_dirty_files
 @pytest.mark.parametrize("entity", ENTITIES)
 def test_lines_in_are_accepted_and_excluded_and_refused_lines(entity, dirty):
     """Counted in the bytes of the file, not in what was read of it."""
@@ -238,7 +233,6 @@ INSTANTS = {
 }
 
 
-@one_worker_for_the_dirty_files
 @pytest.mark.parametrize("columns", INSTANTS, ids=lambda columns: columns[0])
 def test_times_are_in_utc_also_where_summer_time_begins_and_ends(columns, dirty):
     entity, key, time = columns
@@ -255,7 +249,6 @@ def test_times_are_in_utc_also_where_summer_time_begins_and_ends(columns, dirty)
     }
 
 
-@one_worker_for_the_dirty_files
 def test_days_are_cut_in_the_business_zone(dirty):
     """Half past eleven in New York is the next day in UTC, and still today there."""
     assert dirty.rows(
@@ -269,7 +262,6 @@ def test_days_are_cut_in_the_business_zone(dirty):
     ]
 
 
-@one_worker_for_the_dirty_files
 def test_a_refund_takes_away_whatever_its_sign(dirty):
     amounts = dict(
         dirty.rows(
@@ -285,7 +277,6 @@ def test_a_refund_takes_away_whatever_its_sign(dirty):
     }
 
 
-@one_worker_for_the_dirty_files
 def test_ids_come_through_to_the_letter(dirty):
     wanted = {
         "007",
@@ -307,7 +298,6 @@ def test_ids_come_through_to_the_letter(dirty):
     )
 
 
-@one_worker_for_the_dirty_files
 def test_quoted_text_comes_through_to_the_letter(dirty):
     assert dict(
         dirty.rows(
@@ -323,7 +313,6 @@ def test_quoted_text_comes_through_to_the_letter(dirty):
     }
 
 
-@one_worker_for_the_dirty_files
 def test_whom_no_list_of_customers_holds_is_a_customer_with_a_flag(dirty):
     found = dict(
         dirty.rows(
@@ -335,7 +324,6 @@ def test_whom_no_list_of_customers_holds_is_a_customer_with_a_flag(dirty):
     assert found == {"C-6": False, "C-404": True, "C-1": True}
 
 
-@one_worker_for_the_dirty_files
 def test_a_later_version_supersedes_the_one_before(dirty):
     assert dirty.rows(
         "select cast(amount as varchar), known_date, superseded_date "
@@ -346,7 +334,6 @@ def test_a_later_version_supersedes_the_one_before(dirty):
     ]
 
 
-@one_worker_for_the_dirty_files
 def test_new_columns_are_recorded(dirty):
     found = dirty.rows(
         "select source_table, column_name from reading.schema_changes "
