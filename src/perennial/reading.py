@@ -363,7 +363,8 @@ def table_paths(table: RawTable) -> list[str]:
 def _outside_of_packages(files: str) -> str:
     found = re.fullmatch(r"package:([A-Za-z0-9_]+)/(.*)", files)
     if not found:
-        return str(Path(files).expanduser()) if files else files
+        # a view over files is looked at from other folders too
+        return os.path.abspath(Path(files).expanduser()) if files else files
     # found, not imported: a package need not be able to run
     package = importlib.util.find_spec(found.group(1))
     if package is None:
