@@ -105,6 +105,18 @@
             'type': 'choice', 'choices': ['master', 'sample'], 'default': 'master',
             'meaning': 'which of the two CDNOW logs is read',
         },
+        'demo_size': {
+            'type': 'choice', 'choices': ['tiny', 'small', 'large'], 'default': none,
+            'meaning': 'size of the demo company; if not set, that of the files that are there, and tiny where they are made',
+        },
+        'demo_seed': {
+            'type': 'integer', 'least': 0, 'most': 2147483647, 'default': none,
+            'meaning': 'number that the chances of the demo company are drawn with; if not set, that of the files that are there, and 7 where they are made',
+        },
+        'demo_shocks': {
+            'type': 'choices', 'choices': ['price_rise', 'outage', 'holiday'], 'default': none,
+            'meaning': 'what befalls the demo company; if not set, what befell the one that is there, and nothing where it is made',
+        },
     }) }}
 {%- endmacro %}
 
@@ -155,9 +167,11 @@
 
 {% macro checked_setting(name, value, specification) -%}
     {%- set type = specification['type'] -%}
-    {%- if type in ['integers', 'dates', 'choices'] -%}
+    {%- if value is none and specification['default'] is none -%}
+        {{ return(none) }}
+    {%- elif type in ['integers', 'dates', 'choices'] -%}
         {%- if value is string or value is mapping or value is not iterable
-            or (value | length == 0 and specification['default'] | length > 0) -%}
+            or (value | length == 0 and specification['default']) -%}
             {{ perennial.refuse_setting(name, value, 'a list') }}
         {%- endif -%}
         {%- set checked = [] -%}
@@ -193,11 +207,11 @@
         {%- if value is not string or value not in modules.pytz.all_timezones -%}
             {{ perennial.refuse_setting(name, value, 'a time zone like Europe/Berlin') }}
         {%- endif -%}
-    {%- elif type == 'currency' and value is not none -%}
+    {%- elif type == 'currency' -%}
         {%- if value is not string or not modules.re.fullmatch('[A-Z]{3}', value) -%}
             {{ perennial.refuse_setting(name, value, 'three capital letters like EUR') }}
         {%- endif -%}
-    {%- elif type == 'date' and value is not none -%}
+    {%- elif type == 'date' -%}
         {%- set value = value | string -%}
         {%- set year = value[:4] | int -%}
         {%- set is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) -%}

@@ -3,6 +3,11 @@
 
 {{ config(materialized='table') }}
 
+{#- The files of the demo company are made before anybody looks for them. -#}
+{% if var('connector') == 'demo' -%}
+    {{ stop_at_faulty_files(ref('demo_files')) }}
+{%- endif %}
+
 {#- `perennial build --replace` says so for one run. -#}
 {%- set is_replacing = env_var('PERENNIAL_REPLACE_CHANGED_FILES', 'false') == 'true'
     or setting('replace_changed_files') %}
