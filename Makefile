@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-CONNECTOR ?= $(or $(PERENNIAL_CONNECTOR),cdnow)
+CONNECTOR ?= $(or $(PERENNIAL_CONNECTOR),demo)
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 

@@ -13,7 +13,7 @@ from perennial.faults import Fault, UsageFault
 
 #: The connector that is built where nothing else is said; dbt_project.yml and
 #: profiles.yml name the same one.
-DEFAULT_CONNECTOR = "cdnow"
+DEFAULT_CONNECTOR = "demo"
 
 #: The customer of the worked example of Fader, Hardie and Lee (2005), on whom the
 #: walk-through is told.
