@@ -28,7 +28,9 @@ raw_lines as (
         1 as step_number,
         'raw line' as step,
         source_file as model,
-        source_line as item_number,
+        row_number() over (
+            order by ordered_at asc, source_file asc, source_line asc
+        ) as item_number,
         coalesce('line ' || source_line, order_id) as item,
         trim(source_text) as value
 
@@ -42,7 +44,9 @@ orders as (
         2 as step_number,
         'order' as step,
         'int_checked_orders' as model,
-        source_line as item_number,
+        row_number() over (
+            order by ordered_at asc, source_file asc, source_line asc
+        ) as item_number,
         order_id as item,
         concat_ws(
             ', ',
