@@ -61,7 +61,9 @@ class Wish:
                     f"months, and demo_size asks for {self.size}"
                 )
         if self.seed not in (None, made["seed"]):
-            told.append(f"its seed is {made['seed']}, and demo_seed asks for {self.seed}")
+            told.append(
+                f"its seed is {made['seed']}, and demo_seed asks for {self.seed}"
+            )
         if self.shocks is not None and set(self.shocks) != set(made["shocks"]):
             there = ", ".join(made["shocks"]) or "none"
             asked = ", ".join(self.shocks) or "none"
@@ -153,7 +155,7 @@ def make_if_absent(folder: Path, wish: Wish) -> bool:
 
 
 def parameters(folder: Path) -> dict[str, Any]:
-    """What the company in a folder was made with.
+    """Tell what the company in a folder was made with.
 
     Returns
     -------
