@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from perennial.faults import Fault
-from perennial.project import EXAMPLE_CUSTOMER, Project
+from perennial.project import Project, example_customer
 
 try:
     import matplotlib as mpl
@@ -91,8 +91,7 @@ def draw_all(
     folder : Path, optional
         ``build/charts`` of the project's home, if not given.
     customer_id : str, optional
-        Whose history is drawn; if not given, the customer of the walk-through, where
-        there is one.
+        Whose history is drawn; if not given, ``example_customer`` chooses.
 
     Returns
     -------
@@ -112,7 +111,8 @@ def draw_all(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     with project.reading() as connection, mpl.rc_context(_STYLE):
-        charts = _charts(connection, customer_id or EXAMPLE_CUSTOMER)
+        drawn = customer_id or example_customer(connection, "marts.fct_orders")
+        charts = _charts(connection, drawn)
         if customer_id is not None and charts["one_customer"][0].empty:
             raise Fault(f"There is no score of a customer {customer_id[:60]!r}.")
         for name, (data, draw) in charts.items():
@@ -130,7 +130,7 @@ def data_digest(data: pd.DataFrame) -> str:
 
 
 def _charts(
-    connection: duckdb.DuckDBPyConnection, customer_id: str
+    connection: duckdb.DuckDBPyConnection, customer_id: str | None
 ) -> dict[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], "Figure"]]]:
     customer = {"customer_id": customer_id}
     return {

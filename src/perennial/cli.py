@@ -12,7 +12,7 @@ from rich.text import Text
 
 from perennial import __version__
 from perennial.faults import Fault
-from perennial.project import DEFAULT_CONNECTOR, EXAMPLE_CUSTOMER, Project
+from perennial.project import DEFAULT_CONNECTOR, Project
 
 #: Columns of a table where the output is not a terminal, whose width is unknown.
 WIDTH_OF_A_FILE = 120
@@ -96,7 +96,7 @@ def follow(customer: str, connector: Connector = DEFAULT_CONNECTOR) -> None:
 def charts(
     customer: Annotated[
         str | None,
-        typer.Option(help=f"Whose history is drawn; {EXAMPLE_CUSTOMER} if not said."),
+        typer.Option(help="Whose history is drawn; one with some orders if not said."),
     ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where they go; build/charts if not said.")

@@ -16,8 +16,17 @@ from perennial.faults import Fault, UsageFault
 DEFAULT_CONNECTOR = "demo"
 
 #: The customer of the worked example of Fader, Hardie and Lee (2005), on whom the
-#: walk-through is told.
+#: walk-through through CDNOW is told.
 EXAMPLE_CUSTOMER = "00004"
+
+_EXAMPLE = """
+select customer_id
+from {orders}
+where kind = 'purchase' and status is distinct from 'failed'
+group by customer_id
+order by customer_id = $example desc, count(distinct order_id) < 4, customer_id
+limit 1
+"""
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,29 @@ class Project:
         # views over files hash ids as soon as somebody was erased
         keyed_hash.register(connection)
         return connection
+
+
+def example_customer(
+    connection: duckdb.DuckDBPyConnection, orders: str = "input.input_orders"
+) -> str | None:
+    """Choose a customer to show: the one of the walk-through, or else from the data.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        To a working file.
+    orders : str
+        The table whose ids are wanted.
+
+    Returns
+    -------
+    str or None
+        Else the first by id who bought four times, as that one did; the first who
+        bought at all; None while nobody did.
+    """
+    query = _EXAMPLE.format(orders=orders)
+    found = connection.execute(query, {"example": EXAMPLE_CUSTOMER}).fetchone()
+    return found[0] if found else None
 
 
 def lock_message(error: str) -> str | None:

@@ -1,6 +1,6 @@
 """What a build made, in a few lines: sizes, headline figures, and where to go next."""
 
-from perennial.project import DEFAULT_CONNECTOR, EXAMPLE_CUSTOMER, Project
+from perennial.project import DEFAULT_CONNECTOR, Project, example_customer
 
 _MARTS = """
 select table_name
@@ -43,8 +43,7 @@ select
     (select count(*) from paid),
     (select coalesce(sum(amount), 0) from paid),
     (select count(*) from input.quarantine),
-    (select coalesce(max(customer_id) filter (where customer_id = $example),
-        min(customer_id)) from input.input_customers)
+    (select min(customer_id) from input.input_customers)
 """
 
 
@@ -66,8 +65,10 @@ def summary(project: Project) -> str:
         sizes = [(name, len(connection.table(f'marts."{name}"'))) for name in marts]
         values = connection.execute(_VALUES).fetchall()
         backtest = connection.execute(_BACKTEST).fetchall()
-        counts = connection.execute(_COUNTS, {"example": EXAMPLE_CUSTOMER}).fetchone()
-    customers, orders, amount, refused, a_customer = counts
+        counts = connection.execute(_COUNTS).fetchone()
+        example = example_customer(connection)
+    customers, orders, amount, refused, any_customer = counts
+    a_customer = example or any_customer
     lines = [
         "",
         f"{customers:,} customers, {orders:,} orders worth {amount:,.2f}; "
