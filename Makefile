@@ -14,7 +14,7 @@ export PERENNIAL_CONNECTOR := $(CONNECTOR)
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
 
-build: $(INSTALLED)  ## everything, from the raw files to the marts (CONNECTOR=cdnow)
+build: $(INSTALLED)  ## everything, from the raw files to the marts (also CONNECTOR=cdnow)
 	@$(BIN)/perennial build
 
 test: lint  ## linters, then every test, each build in a folder of its own
@@ -36,12 +36,15 @@ docs: $(INSTALLED) built  ## the dbt docs site with its lineage, as one file
 charts: $(INSTALLED) built  ## the backtest and one customer, drawn from the marts
 	@$(BIN)/perennial charts
 
-follow: $(INSTALLED) built  ## one customer's path: make follow CUSTOMER=00004
-	@test -n "$(CUSTOMER)" || { echo "say which: make follow CUSTOMER=00004"; exit 2; }
+follow: $(INSTALLED) built  ## one customer's path: make follow CUSTOMER=...
+	@test -n "$(CUSTOMER)" || { echo "say which: make follow CUSTOMER=...;" \
+		"make build names one"; exit 2; }
 	@$(BIN)/perennial follow -- "$(CUSTOMER)"
 
-render: $(INSTALLED) built  ## figures and charts of README and docs, from the marts
-	@$(BIN)/perennial charts --folder docs/charts
+render: $(INSTALLED)  ## figures and charts of README and docs, from the marts
+	@$(MAKE) --no-print-directory built CONNECTOR=cdnow
+	@$(MAKE) --no-print-directory built CONNECTOR=demo
+	@$(BIN)/perennial charts --connector cdnow --folder docs/charts
 	@$(BIN)/cog -r -I docs README.md docs/settings.md docs/walkthrough.md
 
 lock:  ## resolve requirements.lock anew (needs uv)
@@ -50,7 +53,7 @@ lock:  ## resolve requirements.lock anew (needs uv)
 		--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 
-clean:  ## what dbt and make wrote, but not the working files
+clean:  ## what dbt and make wrote, but not the working files and the demo's raw ones
 	@rm -rf target logs build $(VENV)
 
 .PHONY: built
