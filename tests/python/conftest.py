@@ -32,6 +32,7 @@ def pytest_configure(config) -> None:
 TABLES_OF_A_RUN = {
     f"reading.{name}"
     for name in (
+        "demo_files",
         "int_declared_files",
         "int_known_files",
         "files_found",
@@ -49,10 +50,11 @@ class Build:
     exit_code: int
     output: str
     errors: str
+    connector: str = "cdnow"
 
     @property
     def file(self) -> Path:
-        return self.home / "warehouse" / "cdnow.duckdb"
+        return self.home / "warehouse" / f"{self.connector}.duckdb"
 
     @property
     def manifest(self) -> dict:
@@ -96,20 +98,23 @@ def run_build(
     environment: dict | None = None,
     one_core: bool = False,
     unit_tests: bool = False,
+    connector: str = "cdnow",
+    selection: Iterable[str] = (),
 ) -> Build:
-    """Run ``perennial build`` for cdnow, as a user would, in a home of its own.
+    """Run ``perennial build``, as a user would, in a home of its own.
 
-    dbt's unit tests know no data, so one build of all runs them.
+    dbt's unit tests know no data, so one build of each connector runs them.
     """
     command = [
         str(PERENNIAL),
         "build",
-        "--connector=cdnow",
+        f"--connector={connector}",
         "--",
         f"--target-path={home / 'target'}",
         f"--log-path={home / 'logs'}",
         f"--vars={json.dumps(settings or {})}",
         *([] if unit_tests else ["--exclude", "resource_type:unit_test"]),
+        *selection,
     ]
     if folder is not None:
         environment = {"PERENNIAL_CDNOW_FOLDER": str(folder), **(environment or {})}
@@ -122,7 +127,7 @@ def run_build(
         text=True,
         preexec_fn=_stay_on_one_core if one_core else None,
     )
-    return Build(home, finished.returncode, finished.stdout, finished.stderr)
+    return Build(home, finished.returncode, finished.stdout, finished.stderr, connector)
 
 
 def _stay_on_one_core() -> None:
@@ -163,7 +168,8 @@ def shared_build(tmp_path_factory, worker_id) -> Callable[..., Build]:
                 done.write_text(
                     json.dumps([built.exit_code, built.output, built.errors])
                 )
-        built = Build(home, *json.loads(done.read_text()))
+        connector = options.get("connector", "cdnow")
+        built = Build(home, *json.loads(done.read_text()), connector)
         assert built.exit_code == 0, built.output + built.errors
         return built
 
@@ -180,6 +186,12 @@ def master(shared_build) -> Build:
 def sample(shared_build) -> Build:
     """The 1/10 sample log that the papers print their numbers for."""
     return shared_build("sample", settings={"cdnow_log": "sample"})
+
+
+@pytest.fixture(scope="session")
+def demo(shared_build) -> Build:
+    """The demo company, 2,000 customers, from files that the build makes."""
+    return shared_build("demo", connector="demo", unit_tests=True)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,8 @@ import pytest
 from conftest import PERENNIAL, ROOT, run_build, write_log
 
 
-def run(*arguments, home=None, cwd=ROOT, **environment):
+def run(*arguments, home=None, cwd=ROOT, connector="cdnow", **environment):
+    environment["PERENNIAL_CONNECTOR"] = connector
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
     if home is not None:
         environment["PERENNIAL_HOME"] = str(home)
@@ -47,8 +49,8 @@ def test_version_names_what_scores_depend_on():
     [
         (["nonsense"], "No such command"),
         (["build", "--nonsense"], "No such option"),
-        (["build", "--connector", "nobody"], "choose from cdnow"),
-        (["build", "-c", "../../etc"], "choose from cdnow"),
+        (["build", "--connector", "nobody"], "choose from cdnow, demo"),
+        (["build", "-c", "../../etc"], "choose from cdnow, demo"),
         (["follow"], "Missing argument"),
         (["build", "--", "--nonsense"], "--nonsense"),
     ],
@@ -208,9 +210,20 @@ def test_the_summary_says_what_was_built_and_what_to_do_next(sample):
         "Backtest of 1997-09-30, 273 days: bg_nbd expected",
         "marts.clv_scores",
         str(sample.file),
-        "make follow CUSTOMER=00004",
+        "make follow CUSTOMER=00004 CONNECTOR=cdnow",
+        "make charts CONNECTOR=cdnow",
     ):
         assert told in sample.output
+
+
+def test_the_summary_of_the_demo_company_names_a_customer_of_it(demo):
+    (customer,) = re.findall(r"make follow CUSTOMER=(\S+) ", demo.output)
+    assert "make charts " in demo.output  # the default: no connector is named
+    assert "CONNECTOR" not in demo.output
+    told = run("follow", customer, home=demo.home, connector="demo")
+    assert told.returncode == 0
+    steps = {line.split("  ")[0] for line in told.stdout.splitlines()}
+    assert {"raw line", "order day", "feature", "value"} <= steps
 
 
 def test_a_customer_who_cannot_be_drawn_is_told(sample, tmp_path):
@@ -231,3 +244,9 @@ def test_charts_are_drawn_from_the_marts(sample):
     before = [file.read_bytes() for file in files]
     assert run("charts", home=sample.home).returncode == 0
     assert [file.read_bytes() for file in files] == before
+
+
+def test_the_demo_company_is_drawn_too(demo, tmp_path):
+    drawn = run("charts", f"--folder={tmp_path}", home=demo.home, connector="demo")
+    assert drawn.returncode == 0, drawn.stderr
+    assert (tmp_path / "one_customer.svg").exists()

@@ -40,11 +40,17 @@ PLAIN_NOUNS = {
 }
 
 
+@pytest.fixture(scope="module", params=["master", "demo"])
+def built(request):
+    """Of each connector: its staging models are in no other manifest."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
-def nodes(master):
+def nodes(built):
     return {
         key: node
-        for key, node in master.manifest["nodes"].items()
+        for key, node in built.manifest["nodes"].items()
         if node["resource_type"] == "model"
     }
 
@@ -55,8 +61,8 @@ def layer(node) -> str:
     return node["config"]["schema"]
 
 
-def test_arrows_run_down_the_layers(master, nodes):
-    everything = {**master.manifest["nodes"], **master.manifest["sources"]}
+def test_arrows_run_down_the_layers(built, nodes):
+    everything = {**built.manifest["nodes"], **built.manifest["sources"]}
     wrong = [
         (node["name"], everything[parent]["name"])
         for node in nodes.values()
@@ -84,13 +90,13 @@ def test_every_model_stands_beside_its_own_yaml(nodes):
         assert node["patch_path"].endswith(f"{node['name']}.yml")
 
 
-def test_every_model_and_every_column_is_described(master, nodes):
+def test_every_model_and_every_column_is_described(built, nodes):
     for node in nodes.values():
         assert node["description"].strip(), node["name"]
         described = {name: col["description"] for name, col in node["columns"].items()}
         actual = {
             column
-            for (column,) in master.rows(
+            for (column,) in built.rows(
                 "select column_name from information_schema.columns "
                 "where table_schema = ? and table_name = ?",
                 layer(node),
@@ -99,7 +105,7 @@ def test_every_model_and_every_column_is_described(master, nodes):
         }
         assert set(described) == actual, node["name"]
         assert all(text.strip() for text in described.values()), node["name"]
-    for source in master.manifest["sources"].values():
+    for source in built.manifest["sources"].values():
         assert source["description"]
         assert all(col["description"] for col in source["columns"].values())
 
@@ -121,18 +127,19 @@ HELD_BY_A_LAW = {
     "int_delivered_events": "assert_every_line_of_a_file_is_delivered",
     "int_checked_events": "assert_every_line_of_a_file_is_delivered",
     "input_events": "assert_every_accepted_event_is_seen",
+    "stg_demo__events": "assert_every_line_of_a_file_is_delivered",
 }
 
 #: One row, by their shape.
 SINGLE_ROWS = {"int_settings", "int_event_key_counts"}
 
 
-def test_every_model_has_its_grain_tested_and_told(master, nodes):
-    laws = {node["name"] for node in master.manifest["nodes"].values()}
+def test_every_model_has_its_grain_tested_and_told(built, nodes):
+    laws = {node["name"] for node in built.manifest["nodes"].values()}
     assert set(HELD_BY_A_LAW.values()) <= laws
     tested = {
         parent
-        for test in master.manifest["nodes"].values()
+        for test in built.manifest["nodes"].values()
         if test["resource_type"] == "test"
         and (test.get("test_metadata") or {}).get("name") == "one_row_per"
         for parent in test["depends_on"]["nodes"]
@@ -207,12 +214,16 @@ def test_no_setting_is_pasted_as_text(nodes):
 def test_the_default_connector_is_the_same_everywhere():
     named = [
         name
-        for file in ("dbt_project.yml", "profiles.yml")
+        for file in (
+            "dbt_project.yml",
+            "profiles.yml",
+            "python_models/reading/demo_files.yml",
+        )
         for name in re.findall(
             r"env_var\('PERENNIAL_CONNECTOR', '(\w+)'\)", (ROOT / file).read_text()
         )
     ]
-    assert len(named) == 3
+    assert len(named) == 5
     assert set(named) == {DEFAULT_CONNECTOR}
     make = (ROOT / "Makefile").read_text()
     assert f"CONNECTOR ?= $(or $(PERENNIAL_CONNECTOR),{DEFAULT_CONNECTOR})" in make
@@ -224,6 +235,7 @@ def tracked_text() -> list[tuple[Path, str]]:
         path
         for path in ROOT.rglob("*")
         if path.is_file()
+        and path.relative_to(ROOT).parts[0] not in ("demo", "demo.making")
         and not any(
             part in skip or part.startswith(".venv") or part.endswith("cache__")
             for part in path.relative_to(ROOT).parts

@@ -196,7 +196,7 @@ def test_lines_in_are_accepted_and_refused_lines(dirty):
 
 def test_an_odd_customer_is_followed_by_the_letter(dirty):
     followed = subprocess.run(
-        [PERENNIAL, "follow", ODD_CUSTOMER],
+        [PERENNIAL, "follow", "--connector=cdnow", ODD_CUSTOMER],
         cwd=ROOT,
         env=os.environ | {"PERENNIAL_HOME": str(dirty.home)},
         capture_output=True,

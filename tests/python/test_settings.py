@@ -135,11 +135,11 @@ def test_a_hostile_value_is_refused_in_one_line(name, settings):
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_what_a_connector_sets_is_checked_too(payload, settings):
     """The connector's own settings go the same way as a person's."""
-    variables = {"connector_settings": {"cdnow": {"score_date": PAYLOADS[payload]}}}
+    variables = {"connector_settings": {"demo": {"score_date": PAYLOADS[payload]}}}
     assert is_one_line(settings.refusal("score_date", variables), "score_date")
 
 
-@pytest.mark.parametrize("value", ["x", ["x"], {"cdnow": "x"}, {"cdnow": ["x"]}, 1])
+@pytest.mark.parametrize("value", ["x", ["x"], {"demo": "x"}, {"demo": ["x"]}, 1])
 def test_connector_settings_of_another_shape_are_refused(value, settings):
     told = settings.refusal("score_date", {"connector_settings": value})
     assert is_one_line(told, "connector_settings")
@@ -163,6 +163,10 @@ def test_a_template_is_refused_in_every_var(name, settings):
         ("currency", "EUR"),
         ("business_time_zone", "America/New_York"),
         ("entities", ["orders", "touches"]),
+        ("demo_size", "large"),
+        ("demo_seed", 0),
+        ("demo_shocks", []),
+        ("demo_shocks", ["outage", "price_rise"]),
     ],
 )
 def test_a_good_value_is_taken(name, value, settings):
