@@ -110,7 +110,7 @@
             'meaning': 'size of the demo company; if not set, that of the files that are there, and tiny where they are made',
         },
         'demo_seed': {
-            'type': 'integer', 'least': 0, 'most': 2147483647, 'default': none,
+            'type': 'integer', 'least': 0, 'most': 4294967295, 'default': none,
             'meaning': 'number that the chances of the demo company are drawn with; if not set, that of the files that are there, and 7 where they are made',
         },
         'demo_shocks': {
