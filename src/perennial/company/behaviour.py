@@ -101,7 +101,7 @@ class Behaviour:
 
     # who leaves, at a renewal: 1 - (1 - p) ** k
     leaving_a: float = 10.0  # p is beta distributed
-    leaving_b: float = 1050.0
+    leaving_b: float = 950.0
     leaving_by_mood: np.ndarray = _row(1.0, 5.0, 25.0)  # factors of k
     leaving_by_channel: np.ndarray = _row(0.90, 1.00, 1.45, 0.90, 0.75)
     leaving_by_segment: np.ndarray = _row(1.20, 0.95, 0.65)
@@ -120,7 +120,7 @@ class Behaviour:
     plan_prices: np.ndarray = _row(29.0, 99.0, 299.0)
     price_rise: float = 0.15
 
-    # campaigns: every half year, half of the customers, three in ten of these are control
+    # campaigns: every half year, to half of the customers; of these 3 in 10 are control
     campaign_share: float = 0.5
     control_share: float = 0.3
     campaign_months: int = 3
@@ -306,7 +306,7 @@ class Calendar:
         return 0.0
 
     def shock_cause(self, month: int) -> int:
-        """The cause that goes with it."""
+        """Give the cause that goes with it."""
         return PRICE_RISE if month == self.price_rise_month else OUTAGE
 
     def prices(self, month: int) -> np.ndarray:
@@ -316,7 +316,7 @@ class Calendar:
         return np.round(self.behaviour.plan_prices * factor, 2)
 
     def is_campaign(self, month: int) -> bool:
-        """Whether a campaign is sent on the first day of the month: March, September."""
+        """Whether a campaign is sent on the month's first day: March and September."""
         return self.month_of_year[month] in (2, 8)
 
     def campaign_ends(self, month: int) -> bool:
@@ -329,7 +329,7 @@ class Calendar:
         return np.searchsorted(self.month_starts, day, side="right") - 1
 
     def date(self, day: np.ndarray) -> np.ndarray:
-        """The days as datetime64[D]."""
+        """Give the days as datetime64[D]."""
         return self.first_day + np.asarray(day)
 
 

@@ -1,6 +1,8 @@
 """Raw files as the company's systems would drop them: by domain and month."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -26,9 +28,11 @@ _CSV = "format csv, header true, timestampformat '%Y-%m-%d %H:%M:%S'"
 _JSON = "format json, timestampformat '%Y-%m-%d %H:%M:%S'"
 _PARQUET = "format parquet, compression zstd"
 
+_of_worker = threading.local()
+
 
 def customer_id(number: str) -> str:
-    """SQL of a customer's id."""
+    """Give SQL of a customer's id."""
     return f"'c' || lpad(cast({number} + 1 as varchar), 7, '0')"
 
 
@@ -62,11 +66,11 @@ def write_orders(company: Company, month: int, folder: Path) -> list[Planted]:
         select
             case when is_refund then 'r' when product = {len(PRODUCTS) - 1} then 'f'
                 else 'o' end
-                || {_named("month", months)} || '-' || lpad(cast(number as varchar), 7, '0')
-                as order_number,
+                || {_named("month", months)} || '-'
+                || lpad(cast(number as varchar), 7, '0') as order_number,
             {customer_id("customer")} as customer_id,
             {_time("ordered", company)} as ordered_at,
-            cast(cents as decimal(18, 2)) / 100 as amount,
+            cast(cents / 100 as decimal(18, 2)) as amount,
             case when is_refund then 'refund' else 'purchase' end as type,
             {_named("product", PRODUCTS)} as product,
             case when is_failed then 'failed' else 'paid' end as payment_status,
@@ -74,9 +78,6 @@ def write_orders(company: Company, month: int, folder: Path) -> list[Planted]:
         from rows
         order by delivered, order_number
     """
-    query = query.replace(
-        "cast(cents as decimal(18, 2)) / 100", "cast(cents / 100 as decimal(18, 2))"
-    )
     return _write_text(company, "orders", month, folder, "csv", query, rows)
 
 
@@ -132,7 +133,7 @@ def write_events(company: Company, month: int, folder: Path) -> list[Planted]:
         path = folder / "events" / file
         with _single_thread() as connection:
             connection.register("rows", part)
-            connection.execute(f"create table delivered as {query}")
+            connection.execute(f"create or replace table delivered as {query}")
             if "offline" not in file:
                 planted += plant_in_events(company, month, file, connection)
             # a whole month is a few row groups; each of a size of its own
@@ -201,7 +202,7 @@ WRITERS: dict[str, Callable[[Company, int, Path], list[Planted]]] = {
 
 
 def write_table(frame: pd.DataFrame, path: Path, query: str = "from rows") -> None:
-    """Write a frame as Parquet, by one thread, so that the bytes are always the same."""
+    """Write a frame as Parquet, by one thread, so that its bytes are the same."""
     with _single_thread() as connection:
         connection.register("rows", frame)
         connection.execute(f"copy ({query}) to '{_quoted(path)}' ({_PARQUET})")
@@ -226,12 +227,19 @@ def _write_text(
     return plant_in_text(company, domain, month, path)
 
 
-def _single_thread() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"threads": 1})
+@contextmanager
+def _single_thread() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give the engine to one worker: with a thread of its own, the order is one too."""
+    if not hasattr(_of_worker, "connection"):
+        _of_worker.connection = duckdb.connect(config={"threads": 1})
+    try:
+        yield _of_worker.connection
+    finally:
+        _of_worker.connection.unregister("rows")
 
 
 def _time(column: str, company: Company) -> str:
-    """SQL of a time, from seconds since the first day; NULL where there is none."""
+    """Give SQL of a time, from seconds since the first day; NULL if there is none."""
     first = company.calendar.first_day
     return (
         f"case when {column} >= 0 "
@@ -240,7 +248,7 @@ def _time(column: str, company: Company) -> str:
 
 
 def _named(column: str, names: tuple[str, ...] | list[str]) -> str:
-    """SQL of the name at a place; NULL where there is none."""
+    """Give SQL of the name at a place; NULL where there is none."""
     listed = ", ".join(f"'{name}'" for name in names)
     return f"case when {column} >= 0 then ([{listed}])[{column} + 1] end"
 

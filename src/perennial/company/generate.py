@@ -32,7 +32,7 @@ from perennial.faults import UsageFault
 Report = Callable[[str, int, int], None]
 
 #: Customers whose truth lies in one file.
-CUSTOMERS_PER_FILE = 64_000
+CUSTOMERS_PER_FILE = 16_000
 
 LEAST_CUSTOMERS, MOST_CUSTOMERS = 100, 5_000_000
 LEAST_MONTHS, MOST_MONTHS = 12, 120
@@ -212,9 +212,15 @@ def _write_outlooks(
     write_table(
         outlooks,
         folder / "month_ends" / f"month_ends_{first // CUSTOMERS_PER_FILE:03}.parquet",
-        f"select {customer_id('customer')} as customer_id, * exclude (customer) "
-        f"replace (([{moods}])[mood + 1] as mood, cast(as_of_date as date) as as_of_date) "
-        "from rows order by as_of_date, customer",
+        f"""
+        select
+            {customer_id("customer")} as customer_id,
+            * exclude (customer) replace (
+                ([{moods}])[mood + 1] as mood, cast(as_of_date as date) as as_of_date
+            )
+        from rows
+        order by as_of_date, customer
+        """,
     )
     wanted = ["as_of_date"]
     for days in truth.HORIZONS:
@@ -223,7 +229,7 @@ def _write_outlooks(
 
 
 def _customers(company: Company) -> pd.DataFrame:
-    """What is fixed about each customer, and never delivered."""
+    """Tell what is fixed about each customer, and never delivered."""
     people, lives, calendar = company.people, company.lives, company.calendar
     return pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""Who the customers are, and what becomes of them: one step per month for all at once."""
+"""Who the customers are, and what becomes of them, all at once, month by month."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -84,6 +84,7 @@ class People:
     payment_failure_probability: np.ndarray
 
     def __len__(self) -> int:
+        """Count them."""
         return self.segment.size
 
     def part(self, which: slice | np.ndarray) -> "People":
@@ -157,7 +158,7 @@ def draw_people(
 def leaving_exponents(
     people: People, month: int, calendar: Calendar, behaviour: Behaviour
 ) -> np.ndarray:
-    """The k of ``1 - (1 - p) ** k`` at the renewals of a month.
+    """Give the k of ``1 - (1 - p) ** k`` at the renewals of a month.
 
     Returns
     -------
@@ -404,7 +405,7 @@ def _first_bills(
     calendar: Calendar,
     behaviour: Behaviour,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The customer's first billing day after the trial, and its month."""
+    """Find the customer's first billing day after the trial, and its month."""
     trial_ends = signup_day + behaviour.trial_days
     month = calendar.month_of(trial_ends)
     bill = calendar.month_starts[month] + billing_day - 1

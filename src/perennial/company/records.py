@@ -207,7 +207,7 @@ def _session_days(
 def _onboardings(
     company: Company, who: np.ndarray, month: int
 ) -> dict[str, np.ndarray]:
-    """The event that tells that an onboarding worked, within two weeks of sign-up."""
+    """Give the event that tells that onboarding worked, within two weeks of sign-up."""
     people, calendar = company.people, company.calendar
     start, end = calendar.month_starts[month : month + 2]
     after = 1 + _hashed(company.seed, "onboarding", who) % 13
@@ -369,7 +369,7 @@ def subscriptions(company: Company, month: int) -> pd.DataFrame:
 def _periods(
     company: Company, who: np.ndarray, month: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Number and first day of the period that runs after the bill of a month."""
+    """Find number and first day of the period that runs after the bill of a month."""
     people, calendar = company.people, company.calendar
     plans = company.lives.plan[who, : month + 1]
     changes = (plans[:, 1:] != plans[:, :-1]) & (plans[:, :-1] >= 0)
@@ -382,7 +382,7 @@ def _periods(
 
 
 def _cancel_reasons(company: Company, random: np.random.Generator) -> np.ndarray:
-    """What customers say when they leave: the cause, or one of their own, or nothing."""
+    """Tell what people say as they leave: a cause, a reason of their own, nothing."""
     causes = company.lives.end_causes.astype(int)
     count = causes.size
     place = np.argmax(causes[:, None] & (1 << np.arange(4)) > 0, axis=1)
@@ -456,7 +456,7 @@ _LETTER_DAY, _LETTERS_AFTER_END = 6, 90
 
 
 def touches(company: Company, month: int) -> pd.DataFrame:
-    """The letter of the month, and campaigns with their control group."""
+    """Send the letter of the month, and campaigns with their control group."""
     people, calendar, behaviour = company.people, company.calendar, company.behaviour
     lives = company.lives
     random = company.random("touches", month)
@@ -515,7 +515,7 @@ def _signup_second(seed: int, who: np.ndarray) -> np.ndarray:
 
 
 def _hashed(seed: int, name: str, who: np.ndarray) -> np.ndarray:
-    """A random number per customer that needs no stream (SplitMix64, Steele 2014)."""
+    """Give a random number per customer, without a stream (SplitMix64, Steele 2014)."""
     start = random_stream(seed, name).integers(0, 2**63, dtype=np.uint64)
     z = np.asarray(who, np.uint64) * np.uint64(0x9E3779B97F4A7C15) + start
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

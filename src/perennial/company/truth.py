@@ -64,7 +64,7 @@ class Outlook:
         )
 
     def each(self, change) -> "Outlook":
-        """The same change of all four."""
+        """Change all four alike."""
         return Outlook(*(change(values) for values in vars(self).values()))
 
 
@@ -96,7 +96,7 @@ class Renewals:
         self.bills = prices - np.round(prices * people.discount, 2)
 
     def before(self, later: Outlook, behaviour: Behaviour) -> Outlook:
-        """The outlook just before the bill, from the one at the end of the month."""
+        """Give the outlook before the bill, from the one at the end of the month."""
         revenue = np.empty_like(later.revenue)
         for mood in range(len(MOODS)):
             change = behaviour.plan_changes(mood)
@@ -250,7 +250,7 @@ def _at_month_end(
     lives: Lives,
     calendar: Calendar,
 ) -> dict[str, np.ndarray]:
-    """The columns of a window, of the customers in the state that each is in."""
+    """Give the columns of a window, of the customers in the state that each is in."""
     who = _here(lives, month)
     state = lives.mood[who, month], lives.is_treated[who, month].astype(int)
     in_trouble = lives.is_in_trouble[who, month]
@@ -321,7 +321,7 @@ def _response(
     calendar: Calendar,
     behaviour: Behaviour,
 ) -> pd.DataFrame:
-    """What the campaign of the next month changes, for who is there to get it."""
+    """Tell what the campaign of the next month changes, for who is there to get it."""
     who = _here(lives, month)
     state = lives.mood[who, month]
     in_trouble = lives.is_in_trouble[who, month]
