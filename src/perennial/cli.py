@@ -7,12 +7,23 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from perennial import __version__
-from perennial.faults import Fault
+from perennial.faults import Fault, UsageFault
 from perennial.project import DEFAULT_CONNECTOR, Project
+
+#: Of the demo company that a fresh clone makes.
+DEFAULT_SEED = 7
 
 #: Columns of a table where the output is not a terminal, whose width is unknown.
 WIDTH_OF_A_FILE = 120
@@ -132,6 +143,76 @@ def erase(
     project = Project.of_file(file) if file else Project.find(connector)
     for line in erase_customer(project, customer):
         _console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def generate(
+    out: Annotated[
+        Path, typer.Option(help="Folder to make; it must not hold anything yet.")
+    ],
+    size: Annotated[
+        str,
+        typer.Option(
+            help="tiny (2,000 customers, 36 months), small (50,000, 36) or large "
+            "(500,000, 40)."
+        ),
+    ] = "tiny",
+    customers: Annotated[
+        int | None, typer.Option(help="In place of the size's own.")
+    ] = None,
+    months: Annotated[
+        int | None, typer.Option(help="In place of the size's own.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same bytes.")
+    ] = DEFAULT_SEED,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option(help="price_rise, outage or holiday; may be given repeatedly."),
+    ] = None,
+    threads: Annotated[int, typer.Option(help="How many work at once.")] = 2,
+) -> None:
+    """Write a company to practise on: its raw files, and apart from them the truth.
+
+    Example: `perennial generate --size small --out demo`, then
+    `PERENNIAL_DEMO_FOLDER=demo perennial build --connector demo`.
+    docs/demo-company.md tells how its customers behave.
+    """
+    from perennial.company import SIZES
+    from perennial.company import generate as generate_company
+
+    if size not in SIZES:
+        raise UsageFault(
+            f"There is no size called {size[:40]!r}: choose from {', '.join(SIZES)}."
+        )
+    console = _console()
+    with Progress(
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    ) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def report(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = progress.add_task(step, total=total)
+            progress.update(tasks[step], completed=done)
+            if done == total and not console.is_terminal:
+                console.print(f"{step}: {total} of {total}", highlight=False)
+
+        generate_company(
+            out,
+            customers=SIZES[size].customers if customers is None else customers,
+            months=SIZES[size].months if months is None else months,
+            seed=seed,
+            shocks=shock or (),
+            threads=threads,
+            report=report,
+        )
+    print(f"{out}: raw/ holds the files, truth/ what no model may see")
 
 
 @app.command()
