@@ -219,6 +219,8 @@ def _write_text(
 ) -> list[Planted]:
     if rows is None:
         rows = getattr(records, domain)(company, month)
+    if rows.empty and ending == "jsonl":  # of zero bytes, which no reader takes
+        return []
     path = folder / domain / f"{domain}_{company.calendar.names[month]}.{ending}"
     with _single_thread() as connection:
         connection.register("rows", rows)
