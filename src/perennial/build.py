@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -50,6 +51,8 @@ def build(
         environment["PERENNIAL_REPLACE_CHANGED_FILES"] = "true"
     if "PERENNIAL_HOME" in environment:
         environment["PERENNIAL_HOME"] = str(project.home)
+    if folder := environment.get("PERENNIAL_DEMO_FOLDER"):  # of here, not of the root
+        environment["PERENNIAL_DEMO_FOLDER"] = str(Path(folder).expanduser().absolute())
     # the same interpreter, so that no other environment's dbt is found
     dbt = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
     command = [sys.executable, "-c", dbt, *_DBT_OPTIONS, "build"]

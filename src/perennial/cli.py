@@ -20,10 +20,7 @@ from rich.text import Text
 
 from perennial import __version__
 from perennial.faults import Fault, UsageFault
-from perennial.project import DEFAULT_CONNECTOR, Project
-
-#: Of the demo company that a fresh clone makes.
-DEFAULT_SEED = 7
+from perennial.project import DEFAULT_CONNECTOR, DEFAULT_SEED, DEFAULT_SIZE, Project
 
 #: Columns of a table where the output is not a terminal, whose width is unknown.
 WIDTH_OF_A_FILE = 120
@@ -91,7 +88,7 @@ def follow(customer: str, connector: Connector = DEFAULT_CONNECTOR) -> None:
     """Print one customer's path, from the raw line to the value.
 
     Each row says what one table holds about the customer.
-    Example: `perennial follow 00004`
+    Example: `perennial follow 00004 --connector cdnow`
     """
     from perennial.follow import follow as follow_customer
 
@@ -136,7 +133,7 @@ def erase(
     """Remove a person from everything that perennial made, and prove it.
 
     Rows of that person are refused from then on; your own files are named, not changed.
-    Needs the key DBT_ENV_SECRET_PERENNIAL_KEY. Example: `perennial erase 00004`
+    Needs the key DBT_ENV_SECRET_PERENNIAL_KEY. Example: `perennial erase c0000001`
     """
     from perennial.erase import erase as erase_customer
 
@@ -156,7 +153,7 @@ def generate(
             help="tiny (2,000 customers, 36 months), small (50,000, 36) or large "
             "(500,000, 40)."
         ),
-    ] = "tiny",
+    ] = DEFAULT_SIZE,
     customers: Annotated[
         int | None, typer.Option(help="In place of the size's own.")
     ] = None,
@@ -174,8 +171,8 @@ def generate(
 ) -> None:
     """Write a company to practise on: its raw files, and apart from them the truth.
 
-    Example: `perennial generate --size small --out demo`, then
-    `PERENNIAL_DEMO_FOLDER=demo perennial build --connector demo`.
+    Example: `perennial generate --size small --out small`, then
+    `PERENNIAL_DEMO_FOLDER=small perennial build`.
     docs/demo-company.md tells how its customers behave.
     """
     from perennial.company import SIZES

@@ -14,9 +14,7 @@ import pandas as pd
 
 from perennial.company import SIZES, generate
 from perennial.faults import Fault, FileFault
-
-#: The company that is made where the settings ask for none in particular.
-DEFAULT_SIZE, DEFAULT_SEED = "tiny", 7
+from perennial.project import DEFAULT_SEED, DEFAULT_SIZE
 
 #: Written last, so that a folder that holds it is whole.
 PARAMETERS = "company.json"

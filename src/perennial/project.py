@@ -15,6 +15,9 @@ from perennial.faults import Fault, UsageFault
 #: profiles.yml name the same one.
 DEFAULT_CONNECTOR = "demo"
 
+#: The demo company that is made where nothing else is said.
+DEFAULT_SIZE, DEFAULT_SEED = "tiny", 7
+
 #: The customer of the worked example of Fader, Hardie and Lee (2005), on whom the
 #: walk-through through CDNOW is told.
 EXAMPLE_CUSTOMER = "00004"

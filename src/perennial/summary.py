@@ -98,5 +98,6 @@ def summary(project: Project) -> str:
     if a_customer is not None:
         follow = f"make follow CUSTOMER={a_customer}{other}"
         steps.insert(0, (follow, "one customer, from raw line to value"))
-    lines += ["", "Next:", *(f"  {step:<28} {what}" for step, what in steps)]
+    width = max(len(step) for step, _ in steps)
+    lines += ["", "Next:", *(f"  {step:<{width}}  {what}" for step, what in steps)]
     return "\n".join(lines)
