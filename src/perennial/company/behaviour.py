@@ -84,7 +84,7 @@ class Behaviour:
     refund_probability: float = 0.02  # per order
     failed_order_probability: float = 0.01  # per order
     tickets_by_segment: np.ndarray = _row(0.05, 0.08, 0.14)
-    tickets_by_mood: np.ndarray = _row(1.0, 1.8, 0.6)
+    tickets_by_mood: np.ndarray = _row(1.0, 2.2, 1.2)
     trouble_probability: np.ndarray = _row(0.030, 0.040, 0.050)  # by segment
     tickets_in_trouble: float = 3.2
     open_probability: np.ndarray = _row(0.55, 0.20, 0.03)  # of a letter, by mood
@@ -92,11 +92,13 @@ class Behaviour:
     # how the mood moves, at the end of a month
     first_mood_drifting: np.ndarray = _row(0.55, 0.06)  # onboarding failed, worked
     drift_from_own_reasons: float = 0.028
-    drift_from_trouble: float = 0.35
+    drift_from_trouble: float = 0.30
+    leaving_from_trouble: float = 0.12  # at once
     drift_from_price_rise: float = 0.15
     drift_from_outage: float = 0.20
     recovery_from_drifting: float = 0.08
     drifting_to_leaving: float = 0.12
+    drifting_to_leaving_in_trouble: float = 0.40
     leaving_to_drifting: float = 0.03
 
     # who leaves, at a renewal: 1 - (1 - p) ** k
@@ -162,11 +164,17 @@ class Behaviour:
             ]
         )
         drift = 1 - np.prod(1 - triggers)
-        stay_drifting = 1 - self.recovery_from_drifting - self.drifting_to_leaving
+        at_once = self.leaving_from_trouble if is_in_trouble else 0.0
+        recovery = self.recovery_from_drifting
+        worse = (
+            self.drifting_to_leaving_in_trouble
+            if is_in_trouble
+            else self.drifting_to_leaving
+        )
         matrix = np.array(
             [
-                [1 - drift, drift, 0.0],
-                [self.recovery_from_drifting, stay_drifting, self.drifting_to_leaving],
+                [(1 - at_once) * (1 - drift), (1 - at_once) * drift, at_once],
+                [recovery, 1 - recovery - worse, worse],
                 [0.0, self.leaving_to_drifting, 1 - self.leaving_to_drifting],
             ]
         )

@@ -308,14 +308,16 @@ def _moved(
     mood = lives.mood[who, month]
     in_trouble = lives.is_in_trouble[who, month]
     shock = calendar.drift_by_shock(month)
-    matrix, _ = behaviour.moves(shock, is_in_trouble=False)
+    calm, troubled = (behaviour.moves(shock, trouble)[0] for trouble in (False, True))
     u = random.random(who.size)
     # from drifting and leaving; the row of the engaged is replaced below
-    steps = matrix.cumsum(axis=1)[mood]
+    steps = np.stack([calm, troubled]).cumsum(axis=2)[in_trouble.astype(int), mood]
     new = (u[:, None] >= steps[:, :2]).sum(axis=1).astype(np.int8)
 
     triggers = random.random((3, who.size))
-    trouble = in_trouble & (triggers[0] < behaviour.drift_from_trouble)
+    at_once = in_trouble & (u < behaviour.leaving_from_trouble)
+    trouble = at_once | (in_trouble & (triggers[0] < behaviour.drift_from_trouble))
+    trouble |= in_trouble & (mood == DRIFTING) & (new == LEAVING)
     shocked = triggers[1] < shock
     own = triggers[2] < behaviour.drift_from_own_reasons
     reasons = (
@@ -324,7 +326,8 @@ def _moved(
         + OWN_REASONS * own
     )
     is_engaged = mood == ENGAGED
-    new[is_engaged] = np.where(reasons[is_engaged] > 0, DRIFTING, ENGAGED)
+    moved = np.where(at_once, LEAVING, np.where(reasons > 0, DRIFTING, ENGAGED))
+    new[is_engaged] = moved[is_engaged]
     # who drifts already gathers reasons: causes overlap
     causes[who] = np.where(
         new == ENGAGED, 0, causes[who] | np.where(mood == LEAVING, 0, reasons)

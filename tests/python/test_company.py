@@ -1,0 +1,627 @@
+"""The demo company: what was drawn agrees with theory, and the truth with what was drawn."""
+
+import dataclasses
+import filecmp
+import json
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from scipy.special import betaln
+from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
+
+from perennial.cli import app
+from perennial.company import SIZES, files, generate, records, truth
+from perennial.company.behaviour import (
+    ENGAGED,
+    MOODS,
+    SEGMENTS,
+    SHOCKS,
+    Behaviour,
+    Calendar,
+)
+from perennial.company.life import (
+    INVOLUNTARY,
+    VOLUNTARY,
+    Lives,
+    draw_people,
+    is_due,
+    live,
+)
+from perennial.company.records import NOTHING, SECONDS_PER_DAY, Company
+from perennial.faults import UsageFault
+
+CUSTOMERS, MONTHS = 24_000, 36
+
+#: Standard errors. Of all comparisons here, one in 15,000 that is right lies outside.
+ERRORS = 4.0
+
+
+def company(
+    customers: int = CUSTOMERS,
+    shocks: tuple[str, ...] = (),
+    seed: int = 11,
+    **parameters,
+) -> Company:
+    behaviour = Behaviour(**parameters)
+    calendar = Calendar(MONTHS, shocks, behaviour)
+    people = draw_people(customers, seed, calendar, behaviour)
+    lives = live(people, seed, calendar, behaviour, lambda done, total: None)
+    return Company(people, lives, calendar, behaviour, seed)
+
+
+def outlooks(one: Company) -> tuple[pd.DataFrame, pd.DataFrame]:
+    frames = []
+    for start in range(0, len(one.people), truth.CHUNK):
+        part = slice(start, start + truth.CHUNK)
+        lives = Lives(**{name: rows[part] for name, rows in vars(one.lives).items()})
+        frames.append(
+            truth.true_outlooks(
+                one.people.part(part), lives, start, one.calendar, one.behaviour
+            )
+        )
+    return tuple(pd.concat(list(kind)) for kind in zip(*frames, strict=True))
+
+
+def distance(happened: np.ndarray, p: np.ndarray) -> float:
+    """Standard errors between how often something happened and its probabilities."""
+    error = np.sqrt(np.sum(p * (1 - p)))
+    difference = np.sum(happened) - np.sum(p)
+    if error == 0:  # certain
+        return 0.0 if difference == 0 else np.inf
+    return difference / error
+
+
+@pytest.fixture(scope="module")
+def usual() -> Company:
+    return company()
+
+
+@pytest.fixture(scope="module")
+def judged(usual) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return outlooks(usual)
+
+
+def end_of(one: Company, month: int) -> int:
+    """Last day of a month."""
+    return int(one.calendar.month_starts[month + 1]) - 1
+
+
+# -- the truth is what happens --------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", truth.HORIZONS)
+def test_churn_happens_as_often_as_its_true_probability_says(usual, judged, days):
+    rows = judged[0]
+    # windows that do not overlap, so that their errors are independent
+    months = range(11, MONTHS, truth.HORIZONS[days])
+    dates = [usual.calendar.date(end_of(usual, month)) for month in months]
+    over = rows[rows.as_of_date.isin(dates) & rows[f"is_churned_{days}d"].notna()]
+    p = over[f"churn_probability_{days}d"].to_numpy()
+    y = over[f"is_churned_{days}d"].to_numpy(dtype=bool)
+    assert abs(distance(y, p)) < ERRORS
+    # by probability, by mood, by campaign: each group of its own
+    bins = pd.qcut(p, 10, duplicates="drop")
+    for groups in (bins, over["mood"], over["is_campaign_working"]):
+        for group in np.unique(np.asarray(groups).astype(str)):
+            part = np.asarray(groups).astype(str) == group
+            assert abs(distance(y[part], p[part])) < ERRORS, group
+
+
+@pytest.mark.parametrize("days", truth.HORIZONS)
+def test_leaving_and_losing_a_payment_are_told_apart(usual, judged, days):
+    rows = judged[0]
+    month = MONTHS - 1 - truth.HORIZONS[days]
+    rows = rows[rows.as_of_date == usual.calendar.date(end_of(usual, month))]
+    is_over = rows[f"is_churned_{days}d"].to_numpy(dtype=bool)
+    kind = usual.lives.end_kind[rows.customer]
+    voluntary = rows[f"voluntary_churn_probability_{days}d"]
+    involuntary = rows[f"churn_probability_{days}d"] - voluntary
+    assert abs(distance(is_over & (kind == VOLUNTARY), voluntary)) < ERRORS
+    assert abs(distance(is_over & (kind == INVOLUNTARY), involuntary)) < ERRORS
+
+
+@pytest.mark.parametrize("days", truth.HORIZONS)
+def test_orders_come_as_often_as_expected_and_bring_what_is_expected(
+    usual, judged, days
+):
+    month = MONTHS - 1 - truth.HORIZONS[days]
+    last = end_of(usual, month)
+    rows = judged[0]
+    rows = rows[rows.as_of_date == usual.calendar.date(last)].set_index("customer")
+    sold = pd.concat([records.orders(usual, m) for m in range(month, MONTHS)])
+    sold = sold[sold["product"] != len(records.PRODUCTS) - 1]
+    day = sold["ordered"] // SECONDS_PER_DAY
+    bought = sold[~sold.is_refund & (day > last) & (day <= last + days)]
+    count = bought.groupby("customer").size().reindex(rows.index, fill_value=0)
+    expected = rows[f"expected_orders_count_{days}d"]
+    # a customer's orders are Poisson, given how long the subscription lasts
+    error = np.sqrt((count - expected).var() * len(rows))
+    assert abs(count.sum() - expected.sum()) < ERRORS * error
+
+    # a refund counts on the day of its order
+    kept = bought[~bought.is_failed]
+    refunds = sold[sold.is_refund].set_index(["month", "number"])["cents"]
+    kept = kept.join(refunds.rename("back"), on=["month", "number"])
+    net = (kept["cents"] + kept["back"].fillna(0)) / 100
+    amount = net.groupby(kept["customer"]).sum().reindex(rows.index, fill_value=0.0)
+    expected = rows[f"expected_order_amount_{days}d"]
+    error = np.sqrt((amount - expected).var() * len(rows))
+    assert abs(amount.sum() - expected.sum()) < ERRORS * error
+
+
+@pytest.mark.parametrize("days", truth.HORIZONS)
+def test_bills_bring_what_is_expected(usual, judged, days):
+    month = MONTHS - 1 - truth.HORIZONS[days]
+    rows = judged[0]
+    rows = rows[rows.as_of_date == usual.calendar.date(end_of(usual, month))]
+    who = rows.customer.to_numpy()
+    billed = np.zeros(who.size)
+    for later in range(month + 1, month + 1 + truth.HORIZONS[days]):
+        plan = usual.lives.plan[who, later]
+        price = usual.calendar.prices(later)[plan]
+        net = price - np.round(price * usual.people.discount[who], 2)
+        billed += np.where(plan >= 0, net, 0)
+    difference = billed - rows[f"expected_subscription_amount_{days}d"].to_numpy()
+    assert abs(difference.sum()) < ERRORS * np.sqrt(difference.var() * who.size)
+
+
+def test_a_campaign_changes_what_its_truth_says(judged):
+    responses = judged[1]
+    over = responses[responses.is_churned_90d.notna()]
+    for group, column in (
+        ("treated", "churn_probability_if_treated"),
+        ("control", "churn_probability_if_not"),
+        ("not_chosen", "churn_probability_if_not"),
+    ):
+        rows = over[over.campaign_group == group]
+        y, p = rows.is_churned_90d.to_numpy(dtype=bool), rows[column].to_numpy()
+        # one day less than the truth of the month end: no bill lies between
+        assert abs(distance(y, p)) < ERRORS, group
+
+
+def test_uplift_differs_by_segment_in_size_and_sign():
+    one = company(60_000, seed=3)
+    responses = outlooks(one)[1]
+    responses = responses[responses.is_churned_90d.notna()]
+    responses["segment"] = one.people.segment[responses.customer]
+    responses["change"] = (
+        responses.churn_probability_if_treated - responses.churn_probability_if_not
+    )
+    true_changes = []
+    for segment in range(len(SEGMENTS)):
+        rows = responses[responses.segment == segment]
+        seen, error = [], 0.0
+        for group in ("treated", "control"):
+            y = rows[rows.campaign_group == group].is_churned_90d.astype(float)
+            seen.append(y.mean())
+            error += y.var() / len(y)
+        true_changes.append(rows.change.mean())
+        assert abs(seen[0] - seen[1] - rows.change.mean()) < ERRORS * np.sqrt(error)
+    solo, team, enterprise = true_changes
+    assert solo > 0.001 and team < -0.005 and enterprise < -0.005
+
+
+def test_who_gets_a_campaign_is_left_to_chance(usual):
+    group, behaviour = usual.lives.campaign_group, usual.behaviour
+    month = next(m for m in range(24, MONTHS) if usual.calendar.is_campaign(m))
+    who = np.flatnonzero(usual.lives.plan[:, month - 1] >= 0)
+    is_treated = group[who, month] == 1
+    share = np.full(who.size, behaviour.treated_share)
+    for mood in range(len(MOODS)):
+        part = usual.lives.mood[who, month - 1] == mood
+        assert abs(distance(is_treated[part], share[part])) < ERRORS
+    is_control = group[who, month] == 2
+    share = np.full(who.size, behaviour.campaign_share * behaviour.control_share)
+    assert abs(distance(is_control, share)) < ERRORS
+
+
+# -- theory ---------------------------------------------------------------------------
+
+
+def plain(**parameters) -> dict:
+    """Parameters of a company in which nothing but the beta distribution matters."""
+    ones = np.ones(3)
+    return {
+        "leaving_a": 1.3,
+        "leaving_b": 12.0,
+        "leaving_by_mood": ones,
+        "leaving_by_channel": np.ones(5),
+        "leaving_by_segment": ones,
+        "leaving_in_january": 1.0,
+        "campaign_factor_by_segment": ones,
+        "payment_lost": 0.0,
+        "yearly_share_by_segment": np.zeros(3),
+        **parameters,
+    }
+
+
+def test_retention_is_shifted_beta_geometric_where_moods_do_not_matter():
+    """S(t) = B(a, b + t) / B(a, b), Fader and Hardie (2007)."""
+    one = company(**plain())
+    people, lives = one.people, one.lives
+    begun = np.flatnonzero(people.start_month <= MONTHS - 13)
+    lasted = (
+        one.calendar.month_of(np.minimum(lives.end_day, one.calendar.end))
+        - people.start_month
+    )
+    a, b = one.behaviour.leaving_a, one.behaviour.leaving_b
+    for renewals in (1, 2, 3, 6, 12):
+        theory = np.exp(betaln(a, b + renewals) - betaln(a, b))
+        stays = lasted[begun] > renewals
+        assert abs(distance(stays, np.full(begun.size, theory))) < ERRORS
+
+    rows = outlooks(one)[0]
+    first = rows[rows.as_of_date == one.calendar.date(end_of(one, 20))]
+    first = first[people.start_month[first.customer] == 20]
+    for days, renewals in truth.HORIZONS.items():
+        theory = 1 - np.exp(betaln(a, b + renewals) - betaln(a, b))
+        p = first[f"churn_probability_{days}d"]
+        assert abs(p.mean() - theory) < ERRORS * p.std() / np.sqrt(len(p))
+        exact = 1 - (1 - people.leaving_probability[first.customer]) ** renewals
+        np.testing.assert_allclose(p, exact, atol=1e-9)
+
+
+def test_moods_follow_their_chain():
+    one = company(**plain(leaving_a=0.001, leaving_b=1e9))
+    behaviour, lives, people = one.behaviour, one.lives, one.people
+    start = 8
+    who = np.flatnonzero(people.start_month == start)
+    calm, troubled = (behaviour.moves(0.0, trouble)[0] for trouble in (False, True))
+    expected = np.zeros((who.size, 3))
+    drifting = behaviour.first_mood_drifting[people.is_onboarded[who].astype(int)]
+    expected[:, 0], expected[:, 1] = 1 - drifting, drifting
+    trouble = behaviour.trouble_probability[people.segment[who]][:, None, None]
+    step = (1 - trouble) * calm + trouble * troubled
+    for month in range(start, MONTHS):
+        for mood in range(len(MOODS)):
+            seen = lives.mood[who, month] == mood
+            assert abs(distance(seen, expected[:, mood])) < ERRORS, (month, mood)
+        expected = np.einsum("cm,cmn->cn", expected, step)
+
+
+def test_orders_are_negative_binomial(usual):
+    """A gamma mixture of Poisson counts over a whole month, Ehrenberg (1959)."""
+    month, behaviour = 30, usual.behaviour
+    who = np.flatnonzero(
+        (usual.people.start_month < month) & (usual.lives.plan[:, month] >= 0)
+    )
+    sold = records.orders(usual, month)
+    sold = sold[~sold.is_refund & (sold["product"] != len(records.PRODUCTS) - 1)]
+    counts = np.bincount(sold.customer, minlength=len(usual.people))[who]
+    start, end = usual.calendar.month_starts[month : month + 2]
+    weight = usual.calendar.orders[end] - usual.calendar.orders[start]
+    r = behaviour.order_shape
+    theory = stats.nbinom(r, r / (r + behaviour.orders_mean * weight))
+    shares = [*theory.pmf(np.arange(8)), theory.sf(7)]
+    seen = np.bincount(np.minimum(counts, 8), minlength=9)
+    assert stats.chisquare(seen, np.array(shares) * who.size).pvalue > 1e-4
+
+
+def test_amounts_are_gamma_gamma(usual):
+    """Mean p g / (q - 1) over customers, Fader and Hardie (2013)."""
+    b = usual.behaviour
+    mean = b.spend_p / usual.people.spend_rate
+    theory = b.spend_p * b.spend_gamma / (b.spend_q - 1)
+    assert abs(mean.mean() - theory) < ERRORS * mean.std() / np.sqrt(mean.size)
+    sold = records.orders(usual, 30)
+    sold = sold[~sold.is_refund & (sold["product"] != len(records.PRODUCTS) - 1)]
+    z = sold.cents / 100 * usual.people.spend_rate[sold.customer] - b.spend_p
+    assert abs(z.mean()) < ERRORS * np.sqrt(b.spend_p / len(z))
+    assert abs(z.var() / b.spend_p - 1) < 0.1
+
+
+def test_renewals_fail_as_often_as_the_beta_distribution_says(usual):
+    b, month = usual.behaviour, 28
+    who = np.flatnonzero(usual.lives.plan[:, month - 1] >= 0)
+    who = who[is_due(usual.people.part(who), month)]
+    who = who[
+        (usual.lives.end_kind[who] != VOLUNTARY)
+        | (usual.calendar.month_of(usual.lives.end_day[who]) != month)
+    ]
+    fails = usual.lives.failed_payments[who, month] > 0
+    assert abs(distance(fails, usual.people.payment_failure_probability[who])) < ERRORS
+    mean = b.payment_failure_a / (b.payment_failure_a + b.payment_failure_b)
+    drawn = usual.people.payment_failure_probability
+    assert abs(drawn.mean() - mean) < ERRORS * drawn.std() / np.sqrt(drawn.size)
+
+
+def test_usage_follows_mood_season_and_week(usual):
+    b, calendar, month = usual.behaviour, usual.calendar, 30
+    seen = records.events(usual, month)
+    sessions = seen.drop_duplicates("session")
+    start, end = calendar.month_starts[month : month + 2]
+    before = np.flatnonzero(usual.people.signup_day < start - b.first_month_days)
+    who = before[usual.lives.plan[before, month] >= 0]
+    count = np.bincount(sessions.customer, minlength=len(usual.people))[who]
+    weight = calendar.usage[end] - calendar.usage[start]
+    expected = usual.people.sessions_rate[who] * weight
+    expected *= b.usage_by_mood[usual.lives.mood[who, month]]
+    # late rows that come after the end are not there yet: none so early
+    for mood in range(len(MOODS)):
+        part = usual.lives.mood[who, month] == mood
+        difference = count[part] - expected[part]
+        error = np.sqrt(difference.var() * part.sum())
+        assert abs(difference.sum()) < ERRORS * error
+    assert np.abs(count - expected).max() < 1 + 1e-9
+    day = sessions.occurred // SECONDS_PER_DAY
+    dates = calendar.date(day.to_numpy()).astype("datetime64[D]")
+    is_weekend = (dates.astype(int) + 3) % 7 >= 5
+    every = calendar.date(np.arange(start, end)).astype("datetime64[D]")
+    of_weekend = np.flatnonzero((every.astype(int) + 3) % 7 >= 5) + start
+    share = sum(calendar.usage[d + 1] - calendar.usage[d] for d in of_weekend) / weight
+    assert abs(distance(is_weekend, np.full(len(day), share))) < ERRORS
+
+
+def test_events_of_a_session_lie_on_its_day_in_the_order_of_time(usual):
+    seen = records.events(usual, 20)
+    day = seen.occurred // SECONDS_PER_DAY
+    by_session = seen.assign(day=day).groupby("session")
+    assert (by_session.day.nunique() == 1).all()
+    assert (by_session.customer.nunique() == 1).all()
+    assert seen.occurred.is_monotonic_increasing
+    per_day = len(seen) / len(seen.assign(day=day).groupby(["customer", "day"]))
+    assert per_day >= 4
+    assert (day >= usual.people.signup_day[seen.customer]).all()
+    assert (day < usual.active_until(seen.customer.to_numpy())).all()
+
+
+def test_what_is_seen_before_a_cancellation(usual):
+    """Usage falls, tickets pile up and are rated worse than those of others."""
+    lives = usual.lives
+    month = 30
+    leavers = np.flatnonzero(
+        (lives.end_kind == VOLUNTARY)
+        & (usual.calendar.month_of(lives.end_day) == month)
+        & (usual.people.start_month < month - 8)
+    )
+    sessions = {}
+    for back in (6, 1):
+        seen = records.events(usual, month - back).drop_duplicates("session")
+        count = np.bincount(seen.customer, minlength=len(usual.people))
+        sessions[back] = count[leavers].mean()
+    assert sessions[1] < 0.6 * sessions[6]
+    opened = pd.concat([records.tickets(usual, month - back) for back in (1, 2, 3, 4)])
+    others = np.flatnonzero(
+        (lives.plan[:, month] >= 0) & (usual.people.start_month < month - 8)
+    )
+    count = np.bincount(opened.customer, minlength=len(usual.people))
+    assert count[leavers].mean() > 1.2 * count[others].mean()
+    scored = opened[opened.csat > 0]
+    is_leaver = scored.customer.isin(leavers)
+    assert scored[is_leaver].csat.mean() < scored[~is_leaver].csat.mean() - 0.3
+
+
+def test_a_chain_of_periods_tells_the_whole_subscription(usual):
+    versions = pd.concat(
+        [records.subscriptions(usual, m) for m in range(MONTHS)], ignore_index=True
+    )
+    last = versions.groupby(["customer", "period"]).tail(1).set_index("customer")
+    last = last.sort_values(["customer", "period"])
+    # a period begins where the one before it ended
+    follows = last.groupby(level=0).started.shift(-1)
+    is_followed = follows.notna()
+    assert (last.ended[is_followed] == follows[is_followed]).all()
+    final = last[~is_followed]
+    ended = usual.lives.end_day[final.index].astype(np.int64)
+    has_ended = usual.lives.end_kind[final.index] > 0
+    assert ((final.ended != NOTHING) == has_ended).all()
+    days = final.ended[has_ended] // SECONDS_PER_DAY
+    assert (days == ended[has_ended]).all()
+    assert len(final) == (usual.people.start_month < MONTHS).sum()
+    assert final.is_voluntary[has_ended].isin([0, 1]).all()
+    assert (last.is_voluntary[is_followed] == NOTHING).all()
+    # no version is known before it came about, and each is told once
+    keys = versions[["customer", "period", "changed"]]
+    assert not keys.duplicated().any()
+
+
+# -- shocks ---------------------------------------------------------------------------
+
+
+def test_a_shock_moves_nothing_before_its_month(usual):
+    shocked = company(shocks=SHOCKS)
+    first = shocked.calendar.holiday_month
+    for name in ("mood", "plan", "is_in_trouble", "campaign_group"):
+        ours, theirs = (getattr(one.lives, name) for one in (usual, shocked))
+        np.testing.assert_array_equal(ours[:, :first], theirs[:, :first])
+    pd.testing.assert_frame_equal(
+        records.events(usual, first - 1), records.events(shocked, first - 1)
+    )
+
+
+def test_shocks_do_what_they_are_called(usual):
+    calendar = usual.calendar
+
+    def drifters(one: Company, month: int) -> int:
+        mood = one.lives.mood
+        return ((mood[:, month] == ENGAGED) & (mood[:, month + 1] == 1)).sum()
+
+    for name, month in (
+        ("price_rise", calendar.price_rise_month),
+        ("outage", calendar.outage_month),
+    ):
+        shocked = company(shocks=(name,))
+        assert drifters(shocked, month) > 1.5 * drifters(usual, month)
+    outage = company(shocks=("outage",))
+    month = calendar.outage_month
+    day = calendar.month_starts[month] + 9
+    counts = [
+        ((records.events(one, month).occurred // SECONDS_PER_DAY).isin([day])).sum()
+        for one in (outage, usual)
+    ]
+    assert counts[0] < 0.4 * counts[1]
+    holiday = company(shocks=("holiday",))
+    month = calendar.holiday_month
+    orders = [len(records.orders(one, month)) for one in (holiday, usual)]
+    assert orders[0] > 1.2 * orders[1]
+    risen = Calendar(MONTHS, ("price_rise",), usual.behaviour)
+    assert (risen.prices(MONTHS - 1) > risen.prices(0)).all()
+
+
+@pytest.mark.parametrize("shocks", [(name,) for name in SHOCKS])
+def test_the_truth_knows_the_shocks(shocks):
+    one = company(16_000, shocks=shocks, seed=5)
+    rows = outlooks(one)[0]
+    for month in (one.calendar.months - 13, one.calendar.months - 11, 25, 28):
+        part = rows[rows.as_of_date == one.calendar.date(end_of(one, month))]
+        y = part.is_churned_90d.to_numpy(dtype=bool)
+        assert abs(distance(y, part.churn_probability_90d.to_numpy())) < ERRORS
+
+
+# -- files ----------------------------------------------------------------------------
+
+
+def same(left: Path, right: Path) -> bool:
+    ours, theirs = (
+        {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+        for folder in (left, right)
+    )
+    return ours == theirs and all(
+        filecmp.cmp(left / name, right / name, shallow=False) for name in ours
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "demo"
+    generate(folder, customers=3_000, months=18, seed=7, threads=1)
+    return folder
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_threads(made, tmp_path):
+    generate(tmp_path / "again", customers=3_000, months=18, seed=7, threads=3)
+    assert same(made, tmp_path / "again")
+    generate(tmp_path / "other", customers=3_000, months=18, seed=8, threads=3)
+    assert not same(made / "raw" / "orders", tmp_path / "other" / "raw" / "orders")
+
+
+def test_what_was_planted_stands_on_top_of_what_is_true(made):
+    planted = duckdb.sql(f"from '{made}/truth/planted_dirt.parquet'").df()
+    planted = planted[planted.verdict != "read_right"]
+    true = company_of(made)
+    for domain in files.WRITERS:
+        folder = made / "raw" / domain
+        if domain == "events":
+            count = duckdb.sql(f"select count(*) from '{folder}/*.parquet'")
+            (lines,) = count.fetchone()
+        else:
+            lines = sum(
+                len(path.read_bytes().splitlines()) - (path.suffix == ".csv")
+                for path in folder.iterdir()
+            )
+        rows = pd.concat([getattr(records, domain)(true, m) for m in range(18)])
+        if domain == "orders":
+            rows = rows[rows.delivered < true.calendar.end * SECONDS_PER_DAY]
+        extra = planted[planted.domain == domain].lines_count.sum()
+        assert lines == len(rows) + extra, domain
+    refused = planted[planted.verdict == "refused"]
+    assert set(refused.domain) == set(files.WRITERS) - {"customers", "subscriptions"}
+
+
+def company_of(folder: Path) -> Company:
+    about = json.loads((folder / "company.json").read_text())
+    behaviour = Behaviour()
+    calendar = Calendar(about["months"], about["shocks"], behaviour)
+    people = draw_people(about["customers"], about["seed"], calendar, behaviour)
+    lives = live(people, about["seed"], calendar, behaviour, lambda *_: None)
+    return Company(people, lives, calendar, behaviour, about["seed"])
+
+
+def test_refused_lines_stay_below_the_threshold_in_every_file(made):
+    planted = duckdb.sql(f"from '{made}/truth/planted_dirt.parquet'").df()
+    refused = planted[planted.verdict == "refused"]
+    for file, lines in refused.groupby("file").lines_count.sum().items():
+        path = made / "raw" / file.split("_")[0] / file
+        if path.suffix == ".parquet":
+            (count,) = duckdb.sql(f"select count(*) from '{path}'").fetchone()
+        else:
+            count = len(path.read_bytes().splitlines())
+        assert lines < 0.005 * count
+
+
+def test_the_oracle_is_judged_as_scikit_learn_does(made):
+    rows = duckdb.sql(f"from '{made}/truth/month_ends/*.parquet'").df()
+    oracle = duckdb.sql(f"from '{made}/truth/oracle.parquet'").df()
+    assert len(oracle) > 15
+    for one in oracle.itertuples():
+        part = rows[rows.as_of_date == one.as_of_date]
+        y = part[f"is_churned_{one.horizon_days}d"].astype(bool)
+        p = part[f"churn_probability_{one.horizon_days}d"]
+        if y.any():
+            assert one.roc_auc == pytest.approx(roc_auc_score(y, p), abs=1e-8)
+        assert one.churn_rate == pytest.approx(y.mean(), abs=1e-8)
+        assert one.customers_count == len(part)
+
+
+def test_a_churn_has_causes_and_some_leave_no_trace(made):
+    causes = duckdb.sql(f"from '{made}/truth/churn_causes.parquet'").df()
+    voluntary = causes[causes.is_voluntary]
+    by_name = voluntary.filter(like="by_")
+    assert by_name.sum(axis=1).max() > 1
+    assert 0.2 < voluntary.is_unobserved.mean() < 0.8
+    assert not causes[~causes.is_voluntary].filter(like="by_").any(axis=None)
+    drifted = voluntary[voluntary.mood != "engaged"]
+    assert drifted.filter(like="by_").any(axis=1).all()
+
+
+def test_the_company_is_like_real_ones(usual, judged):
+    """Of subscribers, about one in twelve is lost per quarter."""
+    rows = judged[0]
+    rows = rows[rows.as_of_date >= pd.Timestamp("2023-12-31")]
+    rows = rows[rows.is_churned_90d.notna()]
+    assert 0.07 < rows.is_churned_90d.astype(float).mean() < 0.10
+    assert (
+        0.80
+        < roc_auc_score(rows.is_churned_90d.astype(bool), rows.churn_probability_90d)
+        < 0.90
+    )
+    assert SIZES["tiny"].customers == 2_000
+
+
+# -- arguments ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"customers": 99}, "customers is 99"),
+        ({"months": 11}, "months is 11"),
+        ({"seed": -1}, "seed is -1"),
+        ({"threads": 0}, "threads is 0"),
+        ({"shocks": ["flood"]}, "no shock called 'flood'"),
+    ],
+)
+def test_an_argument_out_of_range_is_told(tmp_path, arguments, told):
+    usual_ones = {"customers": 200, "months": 12, "seed": 1}
+    with pytest.raises(UsageFault, match=told):
+        generate(tmp_path / "new", **(usual_ones | arguments))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(UsageFault, match="not empty"):
+        generate(tmp_path, customers=200, months=12, seed=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_the_smallest_company_and_the_command_line(tmp_path):
+    out = tmp_path / "smallest"
+    ran = CliRunner().invoke(
+        app, ["generate", "--customers=100", "--months=12", f"--out={out}"]
+    )
+    assert ran.exit_code == 0, ran.output
+    about = json.loads((out / "company.json").read_text())
+    assert (about["customers"], about["months"], about["seed"]) == (100, 12, 7)
+    assert {path.name for path in (out / "raw").iterdir()} == set(files.WRITERS)
+
+
+def test_every_parameter_is_told_in_the_page():
+    page = (Path(__file__).parents[2] / "docs" / "demo-company.md").read_text()
+    for parameter in dataclasses.fields(Behaviour):
+        assert f"`{parameter.name}`" in page, parameter.name
