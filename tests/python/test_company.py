@@ -1,4 +1,4 @@
-"""The demo company: what was drawn agrees with theory, and the truth with what was drawn."""
+"""The demo company: draws agree with theory, and the truth with the draws."""
 
 import dataclasses
 import filecmp
@@ -361,8 +361,8 @@ def test_events_of_a_session_lie_on_its_day_in_the_order_of_time(usual):
     seen = records.events(usual, 20)
     day = seen.occurred // SECONDS_PER_DAY
     by_session = seen.assign(day=day).groupby("session")
-    assert (by_session.day.nunique() == 1).all()
-    assert (by_session.customer.nunique() == 1).all()
+    for column in ("day", "customer"):
+        assert (by_session[column].min() == by_session[column].max()).all()
     assert seen.occurred.is_monotonic_increasing
     per_day = len(seen) / len(seen.assign(day=day).groupby(["customer", "day"]))
     assert per_day >= 4
@@ -390,7 +390,12 @@ def test_what_is_seen_before_a_cancellation(usual):
         (lives.plan[:, month] >= 0) & (usual.people.start_month < month - 8)
     )
     count = np.bincount(opened.customer, minlength=len(usual.people))
-    assert count[leavers].mean() > 1.2 * count[others].mean()
+    # large customers write more and leave less, so each is compared with its own kind
+    segment = usual.people.segment
+    usual_count = np.array(
+        [count[others][segment[others] == kind].mean() for kind in range(3)]
+    )
+    assert count[leavers].mean() > 1.2 * usual_count[segment[leavers]].mean()
     scored = opened[opened.csat > 0]
     is_leaver = scored.customer.isin(leavers)
     assert scored[is_leaver].csat.mean() < scored[~is_leaver].csat.mean() - 0.3

@@ -83,9 +83,9 @@ class Behaviour:
     spend_gamma: float = 40.0
     refund_probability: float = 0.02  # per order
     failed_order_probability: float = 0.01  # per order
-    tickets_by_segment: np.ndarray = _row(0.05, 0.08, 0.14)
+    tickets_by_segment: np.ndarray = _row(0.10, 0.16, 0.28)
     tickets_by_mood: np.ndarray = _row(1.0, 2.2, 1.2)
-    trouble_probability: np.ndarray = _row(0.030, 0.040, 0.050)  # by segment
+    trouble_probability: np.ndarray = _row(0.024, 0.030, 0.036)  # by segment
     tickets_in_trouble: float = 3.2
     open_probability: np.ndarray = _row(0.55, 0.20, 0.03)  # of a letter, by mood
 
@@ -103,7 +103,7 @@ class Behaviour:
 
     # who leaves, at a renewal: 1 - (1 - p) ** k
     leaving_a: float = 10.0  # p is beta distributed
-    leaving_b: float = 950.0
+    leaving_b: float = 900.0
     leaving_by_mood: np.ndarray = _row(1.0, 5.0, 25.0)  # factors of k
     leaving_by_channel: np.ndarray = _row(0.90, 1.00, 1.45, 0.90, 0.75)
     leaving_by_segment: np.ndarray = _row(1.20, 0.95, 0.65)

@@ -422,7 +422,7 @@ def tickets(company: Company, month: int) -> pd.DataFrame:
     hours = np.where(is_trouble, 70.0, 18.0)
     resolved = response + (random.exponential(hours) * 3600).astype(np.int64) + 600
     its_mood = lives.mood[customer, month]
-    mean = np.where(is_trouble, 2.2, np.array([4.4, 3.5, 3.2])[its_mood])
+    mean = np.where(is_trouble, 2.2, np.array([4.4, 3.3, 2.7])[its_mood])
     score = random.normal(mean, 0.8).round().clip(1, 5).astype(int)
     is_scored = random.random(day.size) < 0.65
     end_of_time = calendar.end * SECONDS_PER_DAY
