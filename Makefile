@@ -20,7 +20,7 @@ build: $(INSTALLED)  ## everything, from the raw files to the marts (also CONNEC
 test: lint  ## linters, then every test, each build in a folder of its own
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-bench: $(INSTALLED)  ## speed, on 50 million events; writes docs/performance.md
+bench: $(INSTALLED)  ## speed, on 50 million events and a large company; writes docs/performance.md
 	@$(BIN)/python tests/benchmarks/run.py
 
 lint: $(INSTALLED)  ## ruff and sqlfluff alone
@@ -45,7 +45,9 @@ render: $(INSTALLED)  ## figures and charts of README and docs, from the marts
 	@$(MAKE) --no-print-directory built CONNECTOR=cdnow
 	@$(MAKE) --no-print-directory built CONNECTOR=demo
 	@$(BIN)/perennial charts --connector cdnow --folder docs/charts
-	@$(BIN)/cog -r -I docs README.md docs/settings.md docs/walkthrough.md
+	@$(BIN)/python docs/demo_company.py docs/charts/company
+	@$(BIN)/cog -r -I docs README.md docs/demo-company.md docs/settings.md \
+		docs/walkthrough.md
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest \

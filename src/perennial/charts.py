@@ -19,7 +19,7 @@ except ImportError:
 
 _ACTUAL, _BARS = "#33363b", "#d9dbde"
 _PREDICTED, _OTHER = "#d1603d", "#4c7ea8"
-_STYLE = {
+STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "perennial",
     "font.family": "sans-serif",
@@ -110,14 +110,14 @@ def draw_all(
     folder = folder or project.home / "build" / "charts"
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    with project.reading() as connection, mpl.rc_context(_STYLE):
+    with project.reading() as connection, mpl.rc_context(STYLE):
         drawn = customer_id or example_customer(connection, "marts.fct_orders")
         charts = _charts(connection, drawn)
         if customer_id is not None and charts["one_customer"][0].empty:
             raise Fault(f"There is no score of a customer {customer_id[:60]!r}.")
         for name, (data, draw) in charts.items():
             if not data.empty:
-                paths.append(_save(draw(data), data, folder / f"{name}.svg"))
+                paths.append(save(draw(data), data, folder / f"{name}.svg"))
     if not paths:
         raise Fault("The marts hold no backtest and no customer to draw yet.")
     return paths
@@ -238,7 +238,8 @@ def _figure() -> tuple["Figure", "mpl.axes.Axes"]:
     return figure, figure.add_subplot()
 
 
-def _save(figure: "Figure", data: pd.DataFrame, path: Path) -> Path:
+def save(figure: "Figure", data: pd.DataFrame, path: Path) -> Path:
+    """Write a chart, with the digest of its data in it."""
     told = {"Date": None, "Description": f"data sha256 {data_digest(data)}"}
     figure.savefig(path, metadata=told)
     return path

@@ -1,4 +1,4 @@
-"""How fast events are read, against a plain scan of the same file by the same engine.
+"""How fast events are read, and the demo company made, on this machine.
 
 Writes what it measured into docs/performance.md. `make bench` runs it.
 """
@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from shop import Shop, install_shop  # noqa: E402
+
+from perennial.company import SIZES  # noqa: E402
 
 #: Text ids, half a million customers, two years, sessions of five events on one day.
 EVENTS = """
@@ -56,6 +58,9 @@ TYPED_CSV = (
 )
 
 MEMORY_LIMIT = "5GB"
+
+#: What the sizes of the demo company may take, on two quiet cores.
+LIMITS = {"small": "60 s", "large": "600 s, 4,000 MB"}
 THREADS = 2
 
 
@@ -86,10 +91,55 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=50_000_000)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench")
+    parser.add_argument(
+        "--only", choices=["events", "company"], help="measure this part alone"
+    )
     arguments = parser.parse_args()
-    bench = Bench(arguments.folder.absolute(), arguments.rows)
-    rows = [*bench.parquet(), *bench.csv()]
-    write_page(rows, arguments.rows)
+    folder = arguments.folder.absolute()
+    if arguments.only != "company":
+        bench = Bench(folder, arguments.rows)
+        rows = [*bench.parquet(), *bench.csv()]
+        write_part("events", f"{arguments.rows:,} events", table_of_events(rows))
+    if arguments.only != "events":
+        told_of = "Seed 7, no shocks"
+        write_part("company", told_of, table_of_companies(companies(folder)))
+
+
+def companies(folder: Path) -> list[dict]:
+    """Generate the demo company in every size, each in a process of its own."""
+    rows = []
+    for name, size in SIZES.items():
+        told(f"generating {name}")
+        made = folder / f"company-{name}"
+        shutil.rmtree(made, ignore_errors=True)
+        figures = measured(
+            "from pathlib import Path\n"
+            "from perennial.company import generate\n"
+            f"generate(Path({str(made)!r}), {size.customers}, {size.months}, 7, "
+            f"threads={THREADS})"
+        )
+        raw = made / "raw"
+        (events,) = duckdb.sql(
+            f"select count(*) from '{raw}/events/*.parquet'"
+        ).fetchone()
+        orders = sum(
+            file.read_bytes().count(b"\n") - 1 for file in (raw / "orders").iterdir()
+        )
+        written = sum(file.stat().st_size for file in raw.rglob("*.*"))
+        rows.append(
+            figures
+            | {
+                "name": name,
+                "customers": size.customers,
+                "months": size.months,
+                "orders": orders,
+                "events": events,
+                "bytes": written,
+                "limit": LIMITS.get(name, ""),
+            }
+        )
+        shutil.rmtree(made)
+    return rows
 
 
 class Bench:
@@ -257,20 +307,31 @@ def told(step: str) -> None:
     print(step, flush=True)
 
 
-def write_page(rows: list[dict], events: int) -> None:
-    """Put the figures between the marks of the page."""
+def write_part(part: str, told_of: str, table: list[str]) -> None:
+    """Put a table between its marks on the page, with the machine that it is of."""
+    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
     page = ROOT / "docs" / "performance.md"
-    head, _, rest = page.read_text().partition("<!-- events: begin -->")
-    _, _, tail = rest.partition("<!-- events: end -->")
+    head, _, rest = page.read_text().partition(begin)
+    _, _, tail = rest.partition(end)
     cores = os.cpu_count()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     lines = [
-        "<!-- events: begin -->",
-        f"{events:,} events; {cores} cores of {processor()}, {memory:.0f} GiB, "
+        begin,
+        f"{told_of}; {cores} cores of {processor()}, {memory:.0f} GiB, "
         f"Python {platform.python_version()}, DuckDB {duckdb.__version__} with "
         f"{THREADS} threads; "
         f"{datetime.date.today():%Y-%m-%d}.",
         "",
+        *table,
+        end,
+    ]
+    page.write_text(head + "\n".join(lines) + tail)
+    print("\n".join(lines[1:-1]))
+
+
+def table_of_events(rows: list[dict]) -> list[str]:
+    """Render what was measured of reading events."""
+    lines = [
         "| step | seconds | processor seconds | peak memory, MB | ratio | limit |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
@@ -281,9 +342,24 @@ def write_page(rows: list[dict], events: int) -> None:
             f"| {row['step']} | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} | "
             f"{row['memory_mb']:,.0f} | {ratio} | {limit} |"
         )
-    lines.append("<!-- events: end -->")
-    page.write_text(head + "\n".join(lines) + tail)
-    print("\n".join(lines[1:-1]))
+    return lines
+
+
+def table_of_companies(rows: list[dict]) -> list[str]:
+    """Render what was measured of the demo company."""
+    lines = [
+        "| size | customers | months | orders | events | raw files, MB | seconds "
+        "| processor seconds | peak memory, MB | limit |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for row in rows:
+        lines.append(
+            f"| {row['name']} | {row['customers']:,} | {row['months']} "
+            f"| {row['orders']:,} | {row['events']:,} | {row['bytes'] / 1e6:,.0f} "
+            f"| {row['seconds']:.1f} | {row['cpu_seconds']:.1f} "
+            f"| {row['memory_mb']:,.0f} | {row['limit']} |"
+        )
+    return lines
 
 
 def processor() -> str:

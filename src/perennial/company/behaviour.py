@@ -45,14 +45,93 @@ def _row(*values: float):
 
 @dataclass(frozen=True)
 class Behaviour:
-    """Parameters of the latent model; probabilities are per month unless said.
+    """Parameters of the latent model.
 
-    Attributes of more than one value follow the order of SEGMENTS, CHANNELS, PLANS or
-    MOODS, as named.
+    Where a parameter has several values they follow SEGMENTS, CHANNELS, COUNTRIES,
+    PLANS or MOODS. docs/demo-company.md renders this list with the values.
+
+    Attributes
+    ----------
+    signup_growth
+        Growth of sign-ups per month, on top of the season.
+    segment_shares, channel_shares, country_shares
+        Who comes, and from where.
+    trial_days
+        The first bill comes on the first billing day after so many days.
+    conversion_by_channel
+        Probability that a trial becomes a subscription.
+    onboarding_by_channel, onboarding_by_segment
+        Their sum is the probability that onboarding works.
+    yearly_share_by_segment
+        Share of the customers with a contract of a year; the others pay by the month.
+    first_plan_by_segment
+        Shares of the plans, a row for each segment.
+    discounts, discount_shares
+        Shares of the list price that are waived, and how many get them.
+    usage_shape
+        Shape of the gamma distribution of sessions per month.
+    sessions_by_segment
+        Its mean.
+    usage_by_mood
+        Factors of the sessions.
+    usage_in_first_month, first_month_days
+        Factors in the first days, where onboarding failed and where it worked.
+    events_per_session
+        One and a Poisson number; this is their mean.
+    order_shape, orders_mean
+        Gamma distribution of one-off orders per month of subscription.
+    spend_p, spend_q, spend_gamma
+        Amounts are gamma distributed with shape p and a rate of the customer's own,
+        which is gamma distributed with shape q and rate gamma.
+    refund_probability, failed_order_probability
+        Per order.
+    tickets_by_segment, tickets_by_mood
+        Their product is the mean number of usual tickets per month.
+    trouble_probability
+        Probability, by segment, of support trouble in a month.
+    tickets_in_trouble
+        One and a Poisson number of tickets on top; this is their mean.
+    open_probability
+        Of a letter, by mood.
+    first_mood_drifting
+        Probability to begin adrift, where onboarding failed and where it worked.
+    drift_from_own_reasons, drift_from_trouble, drift_from_price_rise, drift_from_outage
+        Probabilities of what makes an engaged customer drift, at a month's end.
+    leaving_from_trouble
+        Probability that trouble makes an engaged customer want to leave at once.
+    recovery_from_drifting, drifting_to_leaving, drifting_to_leaving_in_trouble
+        Probabilities out of drifting, per month.
+    leaving_to_drifting
+        Probability to change one's mind, per month.
+    leaving_a, leaving_b
+        Beta distribution of the probability p of leaving at a renewal.
+    leaving_by_mood, leaving_by_channel, leaving_by_segment
+        Factors of the exponent k in 1 - (1 - p) ** k.
+    leaving_at_yearly_renewal, leaving_in_january
+        The same, at the renewal of a year, and in January.
+    payment_failure_a, payment_failure_b
+        Beta distribution of the probability that the payment of a renewal fails.
+    payment_lost
+        Share of the failed renewals that end the subscription.
+    grace_days
+        So many days later.
+    upgrade_probability, downgrade_probability
+        Per billing day, by mood.
+    plan_prices
+        List price per month.
+    price_rise
+        Share on top, from the month of that shock on.
+    campaign_share, control_share
+        Share of the customers chosen for a campaign, and of these that get nothing.
+    campaign_months
+        For so many renewals it works.
+    campaign_factor_by_segment
+        Factor of k while it works: above 1 it does harm.
+    late_share, late_event_share
+        Share of orders that are recorded late, and of sessions of offline devices.
     """
 
-    # who comes
-    signup_growth: float = 0.015  # per month
+    signup_growth: float = 0.015
     segment_shares: np.ndarray = _row(0.55, 0.35, 0.10)
     channel_shares: np.ndarray = _row(0.28, 0.27, 0.20, 0.13, 0.12)
     country_shares: np.ndarray = _row(0.45, 0.17, 0.14, 0.10, 0.08, 0.06)
@@ -69,31 +148,29 @@ class Behaviour:
     discounts: np.ndarray = _row(0.0, 0.10, 0.20)
     discount_shares: np.ndarray = _row(0.75, 0.15, 0.10)
 
-    # what they do
     usage_shape: float = 3.0
-    sessions_by_segment: np.ndarray = _row(2.0, 2.7, 3.8)  # mean per month, engaged
+    sessions_by_segment: np.ndarray = _row(2.0, 2.7, 3.8)
     usage_by_mood: np.ndarray = _row(1.0, 0.30, 0.03)
-    usage_in_first_month: np.ndarray = _row(0.6, 1.6)  # onboarding failed, worked
+    usage_in_first_month: np.ndarray = _row(0.6, 1.6)
     first_month_days: int = 30
     events_per_session: float = 4.4
     order_shape: float = 0.7
-    orders_mean: float = 0.9  # per month of subscription, in every mood
-    spend_p: float = 4.0  # Gamma-Gamma: amounts of one customer
+    orders_mean: float = 0.9
+    spend_p: float = 4.0
     spend_q: float = 5.0
     spend_gamma: float = 40.0
-    refund_probability: float = 0.02  # per order
-    failed_order_probability: float = 0.01  # per order
+    refund_probability: float = 0.02
+    failed_order_probability: float = 0.01
     tickets_by_segment: np.ndarray = _row(0.10, 0.16, 0.28)
     tickets_by_mood: np.ndarray = _row(1.0, 2.2, 1.2)
-    trouble_probability: np.ndarray = _row(0.024, 0.030, 0.036)  # by segment
+    trouble_probability: np.ndarray = _row(0.024, 0.030, 0.036)
     tickets_in_trouble: float = 3.2
-    open_probability: np.ndarray = _row(0.55, 0.20, 0.03)  # of a letter, by mood
+    open_probability: np.ndarray = _row(0.55, 0.20, 0.03)
 
-    # how the mood moves, at the end of a month
-    first_mood_drifting: np.ndarray = _row(0.55, 0.06)  # onboarding failed, worked
+    first_mood_drifting: np.ndarray = _row(0.55, 0.06)
     drift_from_own_reasons: float = 0.028
     drift_from_trouble: float = 0.30
-    leaving_from_trouble: float = 0.12  # at once
+    leaving_from_trouble: float = 0.12
     drift_from_price_rise: float = 0.15
     drift_from_outage: float = 0.20
     recovery_from_drifting: float = 0.08
@@ -101,34 +178,28 @@ class Behaviour:
     drifting_to_leaving_in_trouble: float = 0.40
     leaving_to_drifting: float = 0.03
 
-    # who leaves, at a renewal: 1 - (1 - p) ** k
-    leaving_a: float = 10.0  # p is beta distributed
+    leaving_a: float = 10.0
     leaving_b: float = 900.0
-    leaving_by_mood: np.ndarray = _row(1.0, 5.0, 25.0)  # factors of k
+    leaving_by_mood: np.ndarray = _row(1.0, 5.0, 25.0)
     leaving_by_channel: np.ndarray = _row(0.90, 1.00, 1.45, 0.90, 0.75)
     leaving_by_segment: np.ndarray = _row(1.20, 0.95, 0.65)
     leaving_at_yearly_renewal: float = 4.0
     leaving_in_january: float = 1.25
-    payment_failure_a: float = (
-        2.0  # probability of a failed renewal is beta distributed
-    )
+    payment_failure_a: float = 2.0
     payment_failure_b: float = 75.0
-    payment_lost: float = 0.22  # of the failed renewals
+    payment_lost: float = 0.22
     grace_days: int = 7
 
-    # how plans change, at a billing day, by mood
     upgrade_probability: np.ndarray = _row(0.012, 0.002, 0.0)
     downgrade_probability: np.ndarray = _row(0.002, 0.020, 0.030)
     plan_prices: np.ndarray = _row(29.0, 99.0, 299.0)
     price_rise: float = 0.15
 
-    # campaigns: every half year, to half of the customers; of these 3 in 10 are control
     campaign_share: float = 0.5
     control_share: float = 0.3
     campaign_months: int = 3
-    campaign_factor_by_segment: np.ndarray = _row(1.10, 0.62, 0.45)  # of k
+    campaign_factor_by_segment: np.ndarray = _row(1.10, 0.62, 0.45)
 
-    # how rows arrive
     late_share: float = 0.02
     late_event_share: float = 0.01
 
@@ -137,10 +208,8 @@ class Behaviour:
         """Probability that a customer gets a campaign."""
         return self.campaign_share * (1 - self.control_share)
 
-    def moves(
-        self, drift_by_shock: float, is_in_trouble: bool
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Transition matrix of the mood over a month end, and its three triggers.
+    def moves(self, drift_by_shock: float, is_in_trouble: bool) -> np.ndarray:
+        """Give the transition matrix of the mood over a month end.
 
         Parameters
         ----------
@@ -153,8 +222,6 @@ class Behaviour:
         -------
         array of float, shape (3, 3)
             From (row) to (column), in the order of MOODS.
-        array of float, shape (3,)
-            Probabilities of the independent triggers trouble, shock, own reasons.
         """
         triggers = np.array(
             [
@@ -171,17 +238,16 @@ class Behaviour:
             if is_in_trouble
             else self.drifting_to_leaving
         )
-        matrix = np.array(
+        return np.array(
             [
                 [(1 - at_once) * (1 - drift), (1 - at_once) * drift, at_once],
                 [recovery, 1 - recovery - worse, worse],
                 [0.0, self.leaving_to_drifting, 1 - self.leaving_to_drifting],
             ]
         )
-        return matrix, triggers
 
     def plan_changes(self, mood: int) -> np.ndarray:
-        """Transition matrix of the plan at a billing day, from row to column."""
+        """Give the transition matrix of the plan at a billing day, row to column."""
         up, down = self.upgrade_probability[mood], self.downgrade_probability[mood]
         return np.array(
             [

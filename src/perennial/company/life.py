@@ -308,7 +308,7 @@ def _moved(
     mood = lives.mood[who, month]
     in_trouble = lives.is_in_trouble[who, month]
     shock = calendar.drift_by_shock(month)
-    calm, troubled = (behaviour.moves(shock, trouble)[0] for trouble in (False, True))
+    calm, troubled = (behaviour.moves(shock, trouble) for trouble in (False, True))
     u = random.random(who.size)
     # from drifting and leaving; the row of the engaged is replaced below
     steps = np.stack([calm, troubled]).cumsum(axis=2)[in_trouble.astype(int), mood]

@@ -155,7 +155,7 @@ def _before_move(
     calendar: Calendar,
     behaviour: Behaviour,
 ) -> Outlook:
-    matrix, _ = behaviour.moves(calendar.drift_by_shock(month), trouble)
+    matrix = behaviour.moves(calendar.drift_by_shock(month), trouble)
 
     def move(values: np.ndarray) -> np.ndarray:
         return np.stack(
