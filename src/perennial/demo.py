@@ -20,8 +20,8 @@ from perennial.project import DEFAULT_SEED, DEFAULT_SIZE
 PARAMETERS = "company.json"
 
 _WAY_OUT = (
-    "Set PERENNIAL_DEMO_FOLDER to another folder, or remove this one and build "
-    "with --replace"
+    "Set PERENNIAL_DEMO_FOLDER to another folder, or remove this one and "
+    "warehouse/demo.duckdb"
 )
 
 

@@ -265,8 +265,8 @@ def test_another_company_than_asked_for_is_refused_in_one_line(folder, tmp_path)
         f"perennial: raw file {folder}/company.json: this is another company: it has "
         "100 customers over 12 months, and demo_size asks for tiny; its seed is 5, and "
         "demo_seed asks for 8; its shocks are none, and demo_shocks asks for outage. "
-        "Set PERENNIAL_DEMO_FOLDER to another folder, or remove this one and build "
-        "with --replace, or change the setting."
+        "Set PERENNIAL_DEMO_FOLDER to another folder, or remove this one and "
+        "warehouse/demo.duckdb, or change the setting."
     ]
     # nothing was looked at, and nothing made
     assert (
