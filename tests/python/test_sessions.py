@@ -27,7 +27,7 @@ PLANTED = """
 
 
 def warned(shop: Shop, **options) -> dict[str, int]:
-    """How many rows each of the two laws told in a build, which succeeds all the same."""
+    """How many rows each of the two laws told in a build, which succeeds anyway."""
     built = shop.build(*SESSIONS, settings={"entities": ["events"]}, **options)
     assert built.exit_code == 0, built.output
     results = json.loads((shop.home / "target" / "run_results.json").read_text())
