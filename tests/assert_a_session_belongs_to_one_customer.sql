@@ -1,6 +1,6 @@
--- A row here is a session of which several customers have accepted events: ids of sessions
--- come again, or somebody else signed in. What this run read is looked at, beyond two
--- million events only a share of the sessions.
+-- A row here is a session of which several customers have accepted events: ids of
+-- sessions come again, or somebody else signed in. What this run read is looked at,
+-- beyond two million events only a share of the sessions.
 
 {{ config(severity='warn') }}
 

@@ -1,7 +1,7 @@
 -- A row here is an accepted event that lies before the one on the line above it, of the
--- same session and file: times were written wrongly, or lines shuffled. It stays accepted.
--- What this run read is looked at, beyond two million events only a share of the sessions.
--- Rows of a table are left out where nothing says in which order they came.
+-- same session and file: times were written wrongly, or lines shuffled. It stays
+-- accepted. What this run read is looked at, beyond two million events only a share of
+-- the sessions. Rows of a table are left out where nothing tells their order.
 
 {{ config(severity='warn') }}
 

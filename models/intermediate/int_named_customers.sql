@@ -9,7 +9,7 @@ named as (
         select
             customer_id,
             min(known_date) as known_date,
-            max({{ business_day(contract(entity)['time']) }}) as last_activity_date
+            max({{ activity_date(entity) }}) as last_activity_date
 
         from {{ ref('input_' ~ entity) }}
 

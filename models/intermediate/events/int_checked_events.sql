@@ -14,20 +14,19 @@
 {%- set all_delivered, sources = ref('int_delivered_events'), event_sources() %}
 {%- set unread -%}
     from {{ current_files }}
-    where
-        source_table in {{ literals(sources) }}
-        {% if is_incremental() -%}
-            and reading_id not in (
-                select reading_id from {{ this }} where reading_id is not null
-            )
-        {%- endif %}
+    where source_table in {{ literals(sources) }}
+    {% if is_incremental() -%}
+        and reading_id not in (
+            select reading_id from {{ this }} where reading_id is not null
+        )
+    {%- endif %}
 {%- endset %}
 {%- set unread_paths = listed(current_files, 'select file_path ' ~ unread) %}
-{#- The day of a file stands here as a literal: a join could turn its lines round. -#}
+{#- The days of files stand here as literals: a join could turn their lines round. Each
+    is the readings of a day, and the day. -#}
 {%- set first_read_dates = listed(
     current_files,
-    "select format('when reading_id in ({}) then date ''{}''',"
-    ~ " string_agg(reading_id, ', ' order by reading_id), first_read_date) "
+    "select string_agg(reading_id, ', ' order by reading_id) || ' ' || first_read_date "
     ~ unread ~ " group by first_read_date order by first_read_date"
 ) %}
 {#- Of so many sessions one is followed: about two million events, however many a run
@@ -44,7 +43,10 @@ delivered as (
         *,
         case
             when reading_id is null then cast(null as date)
-            {{ first_read_dates | join('\n            ') }}
+            {% for readings in first_read_dates -%}
+                when reading_id in ({{ readings[:-11] or 0 }})
+                    then {{ date_literal(readings[-10:]) }}
+            {% endfor -%}
         end as first_read_date,
         session_id is not null and hash(session_id) % {{ sessions_step }} = 0
             as is_followed
@@ -72,8 +74,8 @@ judged as (
         case when exclude_reason is not null then true end as is_excluded,
         case when is_followed then hash(session_id) end as session_key,
         case when is_followed then hash(customer_id) end as customer_key,
-        case when is_followed then delivered.occurred_at end as occurred_at,
-        case when is_followed then delivered.source_line end as source_line
+        case when is_followed then occurred_at end as occurred_at,
+        case when is_followed then source_line end as source_line
 
     from delivered
 
