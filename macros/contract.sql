@@ -161,10 +161,15 @@
     end
 {%- endmacro %}
 
+{#- The day on which a row happened. -#}
+{% macro activity_date(entity) -%}
+    {{ business_day(contract(entity)['time']) }}
+{%- endmacro %}
+
 {#- The last branch: a day after the one on which the file was first read is a lie. -#}
 {% macro future_fault(entity) -%}
     when
-        {{ business_day(contract(entity)['time']) }} > first_read_date
+        {{ activity_date(entity) }} > first_read_date
         or {{ business_day('loaded_at') }} > first_read_date
         then 'future_time'
 {%- endmacro %}
@@ -175,7 +180,7 @@
     coalesce(
         {{ business_day('loaded_at') }},
         greatest(
-            {{ business_day(contract(entity)['time']) }},
+            {{ activity_date(entity) }},
             {{ days_after('last_scored_date', 1) }}
         )
     )

@@ -22,18 +22,32 @@
     )
 {%- endmacro %}
 
-{#- Whether the connector's events lie in files, as its staging model and sources say. -#}
-{% macro are_events_in_files() -%}
-    {%- set sources = [] -%}
-    {%- for node in graph.nodes.values()
-        if node.name == 'stg_' ~ var('connector') ~ '__events' -%}
-        {%- for source in graph.sources.values()
-            if source.unique_id in node.depends_on.nodes
-            and source.config.meta.get('files') -%}
-            {%- do sources.append(source.name) -%}
+{#- Sources in files that a model reads, itself or through the models above it. -#}
+{% macro file_sources(unique_id) -%}
+    {%- set found = [] -%}
+    {%- if unique_id in graph.sources -%}
+        {%- set source = graph.sources[unique_id] -%}
+        {%- if source.config.meta.get('files') -%}
+            {%- do found.append(source.source_name ~ '.' ~ source.name) -%}
+        {%- endif -%}
+    {%- elif graph.nodes.get(unique_id, {}).get('resource_type') == 'model'
+        and graph.nodes[unique_id].name not in ['int_current_files', 'erasures'] -%}
+        {%- for parent in graph.nodes[unique_id].depends_on.nodes -%}
+            {%- do found.extend(file_sources(parent)) -%}
         {%- endfor -%}
+    {%- endif -%}
+    {{ return(found | unique | list) }}
+{%- endmacro %}
+
+{#- Raw tables in files that the connector's events come from; none where they lie in a
+    table. -#}
+{% macro event_sources() -%}
+    {%- set found = [] -%}
+    {%- for node in (graph.nodes.values() if execute else [])
+        if node.name == 'stg_' ~ var('connector') ~ '__events' -%}
+        {%- do found.extend(file_sources(node.unique_id)) -%}
     {%- endfor -%}
-    {{ return(sources | length > 0) }}
+    {{ return(found) }}
 {%- endmacro %}
 
 {#- Before a run adds to a table of events: rows of files that count no more are dropped,

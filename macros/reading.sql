@@ -229,14 +229,14 @@
     {%- else %}
     {%- set one = files[0] if files | length == 1 else none %}
     select
-        {{ one.reading_id if one else 'files.reading_id' }} as reading_id,
+        {{ one.reading_id if one else 'lines.file.reading_id' }} as reading_id,
         {{ perennial.text_literal(one.file_path) if one else 'lines.filename' }}
             as file_path,
-        {{ perennial.text_literal(one.source_file) if one else 'files.source_file' }}
-            as source_file,
+        {{ perennial.text_literal(one.source_file) if one
+            else 'lines.file.source_file' }} as source_file,
         {% if numbered -%}
         lines.line_number
-        - ({{ (-1 if one.has_header else 0) if one else 'files.lines_before' }})
+        - ({{ (-1 if one.has_header else 0) if one else 'lines.file.lines_before' }})
             as source_line,
         {%- else -%}
         cast(null as bigint) as source_line,
@@ -246,7 +246,15 @@
         cast(null as varchar) as line_fault
     from (
         select
-            {% if not one -%} filename, {%- endif %}
+            {% if not one -%}
+            filename,
+            {#- no join, which could turn the order of the lines round #}
+            (
+                select files
+                from {{ perennial.files_as_rows(files) }}
+                where files.file_path = filename
+            ) as file,
+            {%- endif %}
             {% if numbered -%} row_number() over () as line_number, {%- endif %}
             coalesce(line, '') as source_text
         from read_csv(
@@ -260,10 +268,6 @@
             filename = {{ not one }}
         )
     ) as lines
-    {%- if not one %}
-    inner join {{ perennial.files_as_rows(files) }}
-        on lines.filename = files.file_path
-    {%- endif %}
     {%- endif %}
 {%- endmacro %}
 

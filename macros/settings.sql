@@ -101,6 +101,10 @@
             'type': 'boolean', 'default': false,
             'meaning': 'whether ids in the marts are keyed hashes; the key is DBT_ENV_SECRET_PERENNIAL_KEY',
         },
+        'enrichment': {
+            'type': 'boolean', 'default': false,
+            'meaning': 'whether seeds/enrichment and the views on it are built; as a var alone, not in connector_settings',
+        },
         'cdnow_log': {
             'type': 'choice', 'choices': ['master', 'sample'], 'default': 'master',
             'meaning': 'which of the two CDNOW logs is read',

@@ -5,25 +5,19 @@ with
 
 named as (
 
-    {% for entity in ['orders', 'subscriptions', 'events', 'tickets'] -%}
+    {% for entity in ['orders', 'subscriptions', 'events', 'tickets', 'touches'] -%}
         select
             customer_id,
-            min(known_date) as known_date
+            min(known_date) as known_date,
+            max({{ activity_date(entity) }}) as last_activity_date
 
         from {{ ref('input_' ~ entity) }}
 
         group by customer_id
 
-        union all
+        {{ 'union all' if not loop.last }}
 
     {% endfor -%}
-    select
-        customer_id,
-        min(known_date) as known_date
-
-    from {{ ref('input_touches') }}
-
-    group by customer_id
 
 ),
 
@@ -31,7 +25,8 @@ customers as (
 
     select
         customer_id,
-        min(known_date) as known_date
+        min(known_date) as known_date,
+        max(last_activity_date) as last_activity_date
 
     from named
 

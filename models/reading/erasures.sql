@@ -6,12 +6,13 @@
     materialized='incremental',
     incremental_strategy='append',
     full_refresh=false,
-    on_schema_change='fail'
+    on_schema_change='append_new_columns'
 ) }}
 
 select
     cast(null as varchar) as customer_hash,
     cast(null as varchar) as key_check,
-    cast(null as date) as erased_date
+    cast(null as date) as erased_date,
+    cast(null as varchar) as reason
 
 where false

@@ -123,23 +123,56 @@ def charts(
 
 @app.command()
 def erase(
-    customer: str,
+    customer: Annotated[
+        str | None, typer.Argument(help="The customer_id, as your source has it.")
+    ] = None,
+    silent_for: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="DAYS",
+            help="In place of a customer: all of whom nothing happened within so many "
+            "days before the score date.",
+        ),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask before many are erased.")
+    ] = False,
     connector: Connector = DEFAULT_CONNECTOR,
     file: Annotated[
         Path | None,
         typer.Option(help="Working file of a dbt project of your own, run from there."),
     ] = None,
 ) -> None:
-    """Remove a person from everything that perennial made, and prove it.
+    """Remove persons from everything that perennial made, and prove it.
 
-    Rows of that person are refused from then on; your own files are named, not changed.
-    Needs the key DBT_ENV_SECRET_PERENNIAL_KEY. Example: `perennial erase c0000001`
+    Their rows are refused from then on; your own files are named, not changed.
+    Needs the key DBT_ENV_SECRET_PERENNIAL_KEY. Examples: `perennial erase c0000001`,
+    `perennial erase --silent-for 1095`
     """
-    from perennial.erase import erase as erase_customer
+    from perennial.erase import erase as erase_customers
+    from perennial.erase import silent_customers
 
+    if (customer is None) == (silent_for is None):
+        raise UsageFault("Say whom to erase: a customer, or --silent-for DAYS.")
     project = Project.of_file(file) if file else Project.find(connector)
-    for line in erase_customer(project, customer):
-        _console().print(line, highlight=False, markup=False, soft_wrap=True)
+    console = _console()
+    customers, reason = [customer], "asked"
+    if silent_for is not None:
+        customers, count = silent_customers(project, silent_for)
+        reason = "retention"
+        few = f"{len(customers):,} of {count:,} customers"
+        print(f"{few} were silent for more than {silent_for} days")
+        if not customers:
+            return
+        if not yes and not typer.confirm("Erase them for good?"):
+            raise Fault("Nobody was erased.")
+    # what is not watched shows no progress
+    shown = console if console.is_terminal else Console(quiet=True)
+    with shown.status("erasing") as status:
+        told = erase_customers(project, customers, reason, tell=status.update)
+    for line in told:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -1,14 +1,16 @@
-"""A person removed from everything of ours, and the proof that nothing is left."""
+"""Persons removed from everything of ours, and the proof that nothing is left."""
 
 import datetime
+import functools
 import mmap
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from perennial import keyed_hash
 from perennial.faults import Fault, UsageFault
@@ -17,8 +19,8 @@ from perennial.project import Project, lock_message
 #: Columns besides the id that tell who somebody is; `pii` in the .yml of the models.
 PERSONAL_COLUMNS = ("email",)
 
-#: Tables that hold events by their hashes. A file that names the person leaves them,
-#: and the next build judges it anew.
+#: Tables that hold events by their hashes. A file that names an erased person leaves
+#: them, and the next build judges it anew.
 EVENT_TABLES = (
     "int_checked_events",
     "int_repeated_event_keys",
@@ -31,6 +33,12 @@ LEAST_CHARACTERS = 4
 #: A shorter id may also be read where two other values stand side by side.
 LEAST_CHARACTERS_OF_A_PROOF = 8
 
+#: As many texts stand in one regular expression of the engine.
+_TEXTS_OF_A_PATTERN = 1000
+
+#: As many bytes of a file are looked at in one go.
+_BYTES_OF_A_LOOK = 1 << 22
+
 _PLACE_OF_A_ROW = (
     "reading_id",
     "file_path",
@@ -42,76 +50,101 @@ _PLACE_OF_A_ROW = (
 
 
 @dataclass
-class Person:
+class Persons:
     """Whom to look for.
 
     Attributes
     ----------
-    ids : list of str
-        The customer_id, and what the marts call the person with ``pseudonymise``.
+    customer_ids : list of str
+        As the source has them.
     lines : set of str
-        Raw lines of the person's files.
+        Raw lines of the persons' files.
     mails : set of str
         E-mail addresses that nobody else has.
     """
 
-    ids: list[str]
+    customer_ids: list[str]
     lines: set[str] = field(default_factory=set)
     mails: set[str] = field(default_factory=set)
 
-    @property
-    def customer_id(self) -> str:
-        """As the source has it."""
-        return self.ids[0]
+    @functools.cached_property
+    def ids(self) -> list[str]:
+        """Their ids, and what the marts call them with ``pseudonymise``."""
+        hashes = [keyed_hash.keyed_hash("customer", one) for one in self.customer_ids]
+        return [*self.customer_ids, *hashes]
 
     def hits(self, content: bytes | mmap.mmap) -> Iterator[str]:
-        """Name what of the person stands in bytes: ``id``, ``line``, ``e-mail``."""
-        if any(self._word(one_id).search(content) for one_id in self.ids):
+        """Name what of the persons stands in bytes: ``id``, ``line``, ``e-mail``."""
+        if any(_is_word(content, *hit) for hit in found_in(content, self.ids)):
             yield "id"
         yield from self.plain_hits(content)
 
     def plain_hits(self, content: bytes | mmap.mmap) -> Iterator[str]:
         """Only what cannot be there by chance."""
-        if self._holds_a_line(content):
-            yield "line"
-        if any(content.find(mail.encode()) >= 0 for mail in self.mails):
-            yield "e-mail"
+        for name, texts in (("line", self.lines), ("e-mail", self.mails)):
+            if any(True for _ in found_in(content, texts)):
+                yield name
 
-    def id_is_in(self, content: bytes | mmap.mmap) -> bool:
-        """Whether the bytes of an id are there, as a word or within others."""
-        return any(content.find(one_id.encode()) >= 0 for one_id in self.ids)
 
-    @staticmethod
-    def _word(text: str) -> re.Pattern[bytes]:
-        return re.compile(
-            rb"(?<![A-Za-z0-9_])%b(?![A-Za-z0-9_])" % re.escape(text.encode())
-        )
+def found_in(
+    content: bytes | mmap.mmap, texts: Iterable[str]
+) -> Iterator[tuple[int, int]]:
+    """Where in bytes any of many texts stands, in one pass for up to four lengths.
 
-    def _holds_a_line(self, content: bytes | mmap.mmap) -> bool:
-        """One pass for all lines that hold the id, and one for each that does not."""
-        own_id = self.customer_id.encode()
-        around: dict[int, set[bytes]] = {}
-        others = []
-        for line in (text.encode() for text in self.lines):
-            place = line.find(own_id)
-            if place < 0 or len(own_id) < LEAST_CHARACTERS:
-                others.append(line)
-            else:
-                around.setdefault(place, set()).add(line)
-        if around:
-            for hit in re.finditer(re.escape(own_id), content):
-                for place, lines in around.items():
-                    start = hit.start() - place
-                    if start >= 0 and any(
-                        content[start : start + len(line)] == line for line in lines
-                    ):
-                        return True
-        return any(content.find(line) >= 0 for line in others)
+    Parameters
+    ----------
+    content : bytes or mmap
+    texts : iterable of str
+
+    Yields
+    ------
+    (start, end)
+        Of each text that was found.
+    """
+    for width, beginnings, wanted, is_low_wanted in _beginnings(tuple(texts)):
+        for first in range(0, len(content), _BYTES_OF_A_LOOK):
+            part = content[first : first + _BYTES_OF_A_LOOK + width - 1]
+            count = len(part) - width + 1
+            if count < 1:
+                break
+            low = np.ndarray((count,), f"<u{min(width, 2)}", part, strides=(1,))
+            places = np.flatnonzero(is_low_wanted[low])
+            windows = np.ndarray((count,), wanted.dtype, part, strides=(1,))[places]
+            for start in (first + places[np.isin(windows, wanted)]).tolist():
+                by_length = beginnings[content[start : start + width]]
+                for length, same in by_length.items():
+                    if content[start : start + length] in same:
+                        yield start, start + length
+
+
+@functools.lru_cache(maxsize=8)
+def _beginnings(
+    texts: tuple[str, ...],
+) -> list[tuple[int, dict, np.ndarray, np.ndarray]]:
+    """Sort texts by the 1, 2, 4 or 8 bytes that they begin with, then by length."""
+    begun: dict[int, dict[bytes, dict[int, set[bytes]]]] = {}
+    for text in (text.encode() for text in texts if text):
+        width = next(width for width in (8, 4, 2, 1) if len(text) >= width)
+        by_length = begun.setdefault(width, {}).setdefault(text[:width], {})
+        by_length.setdefault(len(text), set()).add(text)
+    sought = []
+    for width, beginnings in begun.items():
+        wanted = np.frombuffer(b"".join(beginnings), f"<u{width}")
+        is_low_wanted = np.zeros(1 << 16, bool)
+        is_low_wanted[wanted.astype(f"<u{min(width, 2)}")] = True
+        sought.append((width, beginnings, wanted, is_low_wanted))
+    return sought
+
+
+def _is_word(content: bytes | mmap.mmap, start: int, end: int) -> bool:
+    """Whether what stands there is no part of a longer name or number."""
+    around = content[max(start - 1, 0) : start] + content[end : end + 1]
+    return not re.search(rb"[A-Za-z0-9_]", around)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Somewhere of ours that a person's data can be.
+    """Somewhere of ours that personal data can be.
 
     Attributes
     ----------
@@ -119,25 +152,34 @@ class Place:
     files : callable
         The files of it that are there now.
     clean : callable
-        Removes the person, and says in a line what was done; None if nothing was.
+        Removes the persons, and says in a line what was done; None if nothing was.
     is_database : bool
         Whether its bytes are DuckDB's, in which values stand without a space between.
     """
 
     name: str
     files: Callable[[Project], list[Path]]
-    clean: Callable[[Project, Person], str | None]
+    clean: Callable[[Project, Persons], str | None]
     is_database: bool = False
 
 
-def erase(project: Project, customer_id: str) -> list[str]:
-    """Remove a person from every place, and prove it.
+def erase(
+    project: Project,
+    customer_ids: list[str],
+    reason: str = "asked",
+    tell: Callable[[str], None] = lambda step: None,
+) -> list[str]:
+    """Remove persons from every place, and prove it.
 
     Parameters
     ----------
     project : Project
-    customer_id : str
-        As the source has it. Bound as a parameter: it is data, never SQL.
+    customer_ids : list of str
+        As the source has them. Bound as parameters: they are data, never SQL.
+    reason : str
+        ``asked`` or ``retention``, kept with the hashes of the ids.
+    tell : callable
+        Is told each step as it begins.
 
     Returns
     -------
@@ -149,21 +191,49 @@ def erase(project: Project, customer_id: str) -> list[str]:
     UsageFault
         If there is no key, another one than before, or a build holds the file.
     Fault
-        If there is no such customer, or something of the person is left.
+        If a customer is unknown, or something of the persons is left.
     """
     if not keyed_hash.has_key():
         raise UsageFault(
             f"Set {keyed_hash.KEY_VARIABLE} to a secret of at least "
             f"{keyed_hash.KEY_LEAST_CHARACTERS} characters, and keep it for every "
-            "build: by it the person's rows are refused from now on."
+            "build: by it the rows of the erased are refused from now on."
         )
-    person = Person([customer_id, keyed_hash.keyed_hash("customer", customer_id)])
+    persons = Persons(customer_ids)
+    tell("erasing rows")
     with _writing(project) as connection:
-        told = _erase_from_tables(connection, person, project)
+        told = _erase_from_tables(connection, persons, project, reason)
     for place in PLACES:
-        told += filter(None, [place.clean(project, person)])
-    told += prove(project, person)
-    return [*told, "Run perennial build: sums and models still count the person."]
+        tell(f"cleaning {place.name}")
+        told += filter(None, [place.clean(project, persons)])
+    tell("looking for what is left")
+    told += prove(project, persons)
+    return [*told, "Run perennial build: sums and models still count the erased."]
+
+
+def silent_customers(project: Project, days: int) -> tuple[list[str], int]:
+    """Find the customers of whom nothing accepted happened for long.
+
+    Parameters
+    ----------
+    project : Project
+    days : int
+        Before the score date. Who did something on the first of them is not silent, nor
+        is one of whom no day at all is known.
+
+    Returns
+    -------
+    (list of str, int)
+        Ids of the silent customers, and how many customers there are.
+    """
+    with project.reading() as connection:
+        rows = connection.execute(
+            "select customer_id, date_diff('day', last_activity_date, score_date) > ?"
+            " from intermediate.int_last_activity, intermediate.int_score_date"
+            " order by customer_id",
+            [days],
+        ).fetchall()
+    return [customer_id for customer_id, is_silent in rows if is_silent], len(rows)
 
 
 def _writing(project: Project) -> duckdb.DuckDBPyConnection:
@@ -224,7 +294,10 @@ def _tables(connection: duckdb.DuckDBPyConnection) -> list[_Table]:
 
 
 def _erase_from_tables(
-    connection: duckdb.DuckDBPyConnection, person: Person, project: Project
+    connection: duckdb.DuckDBPyConnection,
+    persons: Persons,
+    project: Project,
+    reason: str,
 ) -> list[str]:
     everything = _tables(connection)
     tables = [table for table in everything if not table.is_view]
@@ -238,28 +311,35 @@ def _erase_from_tables(
             f"The key is another one: set {keyed_hash.KEY_VARIABLE} to the one with "
             "which persons were erased."
         )
-    _set_variables(connection, person)
+    _hand_over(connection, persons)
     holders = [table for table in everything if table.has("customer_id")]
     holders = [table for table in holders if _shows(connection, table)]
-    customer_hash = keyed_hash.keyed_hash("erased customer", person.customer_id)
-    was_erased = connection.execute(
-        f"select 1 from {erasures.sql} where customer_hash = ?", [customer_hash]
-    ).fetchone()
-    if not holders and not was_erased:
-        raise Fault(
-            f"There is no customer {person.customer_id[:60]!r} in {project.connector}."
-        )
-    _get_to_know(connection, person, holders)
-    _set_variables(connection, person)
+    known = connection.execute(f"select customer_hash from {erasures.sql}").fetchall()
+    hashes = {
+        keyed_hash.keyed_hash("erased customer", one): one
+        for one in persons.customer_ids
+    }
+    for (customer_hash,) in known:
+        hashes.pop(customer_hash, None)
+    if hashes and not holders:
+        unknown = next(iter(hashes.values()))
+        raise Fault(f"There is no customer {unknown[:60]!r} in {project.connector}.")
+    _get_to_know(connection, persons, holders)
+    _hand_over(connection, persons)
     files = _own_files(connection, holders)
     connection.begin()
-    if not was_erased:
+    if hashes:
+        # a file of an earlier version has no such column
         connection.execute(
-            f"insert into {erasures.sql} (customer_hash, key_check, erased_date) "
-            "values (?, ?, ?)",
-            [customer_hash, keyed_hash.key_check(), datetime.date.today()],
+            f"alter table {erasures.sql} add column if not exists reason varchar"
         )
-    rows_count = _clean_tables(connection, tables, person)
+        connection.execute(
+            f"insert into {erasures.sql}"
+            " (customer_hash, key_check, erased_date, reason)"
+            " select unnest(?), ?, ?, ?",
+            [list(hashes), keyed_hash.key_check(), datetime.date.today(), reason],
+        )
+    rows_count = _clean_tables(connection, tables, persons)
     connection.commit()
     for table in holders:
         if table.is_view and _shows(connection, table):
@@ -267,41 +347,68 @@ def _erase_from_tables(
             connection.execute(f"drop view {table.sql}")
     told = [f"{rows_count} rows erased from the tables of {project.working_file}"]
     return told + [
-        f"your own file {path} still has {count} lines of the person: not changed"
+        f"your own file {path} still has {count} lines of the erased: not changed"
         for path, count in files
     ]
 
 
-def _set_variables(connection: duckdb.DuckDBPyConnection, person: Person) -> None:
-    """Hand the person over as data, for `_is_theirs` and the proof."""
-    long_ids = [one for one in person.ids if len(one) >= LEAST_CHARACTERS]
-    words = [rf"(^|[^A-Za-z0-9_]){re.escape(one)}($|[^A-Za-z0-9_])" for one in long_ids]
-    values = {
-        "ids": person.ids,
-        "words": "|".join(words) or "[^\\s\\S]",
-        "mails": sorted(person.mails),
-        "lines": sorted(person.lines),
-    }
-    for name, value in values.items():
-        sql_type = "varchar" if name == "words" else "varchar[]"
-        connection.execute(f"set variable {name} = cast(? as {sql_type})", [value])
+def _hand_over(connection: duckdb.DuckDBPyConnection, persons: Persons) -> None:
+    """Hand the persons over as data, for `_is_theirs`, `_holds` and the proof."""
+    for name, texts in (("ids", persons.ids), ("lines", persons.lines)):
+        connection.execute(
+            f"create or replace temporary table erased_{name} as"
+            " select distinct unnest(cast(? as varchar[])) as text",
+            [sorted(texts)],
+        )
+    for name, texts in (
+        ("words", _long(persons.ids)),
+        ("ids", _long(persons.customer_ids)),
+        ("mails", sorted(persons.mails)),
+    ):
+        patterns = [
+            "|".join(map(re.escape, texts[first : first + _TEXTS_OF_A_PATTERN]))
+            for first in range(0, len(texts), _TEXTS_OF_A_PATTERN)
+        ]
+        if name == "words":
+            patterns = [
+                f"(^|[^A-Za-z0-9_])(?:{one})($|[^A-Za-z0-9_])" for one in patterns
+            ]
+        connection.execute(f"set variable {name} = cast(? as varchar[])", [patterns])
 
 
-def _is_theirs(table: _Table) -> str:
-    """Condition: the row is the person's, or a line that names them and tells no id."""
-    condition = "list_contains(getvariable('ids'), cast(customer_id as varchar))"
+def _long(ids: list[str]) -> list[str]:
+    """Ids that are looked for in bytes and in the text of lines."""
+    return [one for one in ids if len(one) >= LEAST_CHARACTERS]
+
+
+def _holds(connection: duckdb.DuckDBPyConnection, column: str, what: str) -> str:
+    """Condition: a text holds one of the ``words``, ``ids`` or ``mails``."""
+    (count,) = connection.execute(f"select len(getvariable('{what}'))").fetchone()
+    parts = [
+        f"regexp_matches({column}, getvariable('{what}')[{number}])"
+        for number in range(1, count + 1)
+    ]
+    return f"({' or '.join(parts) or 'false'})"
+
+
+def _is_theirs(connection: duckdb.DuckDBPyConnection, table: _Table) -> str:
+    """Condition: the row is theirs, or a line that names them and tells no id."""
+    condition = (
+        "coalesce(cast(customer_id as varchar) in"
+        " (select text from temp.erased_ids), false)"
+    )
     if not table.has("source_text"):
         return condition
-    return (
-        f"({condition} or (customer_id is null"
-        " and regexp_matches(source_text, getvariable('words'))))"
-    )
+    mentioned = _holds(connection, "source_text", "words")
+    return f"({condition} or (customer_id is null and {mentioned}))"
 
 
 def _shows(connection: duckdb.DuckDBPyConnection, table: _Table) -> bool:
-    """Whether a table has rows of the person; a view that cannot be read might."""
+    """Whether a table has rows of the persons; a view that cannot be read might."""
     try:
-        query = f"select 1 from {table.sql} where {_is_theirs(table)} limit 1"
+        query = (
+            f"select 1 from {table.sql} where {_is_theirs(connection, table)} limit 1"
+        )
         return connection.execute(query).fetchone() is not None
     except duckdb.Error:
         if table.is_view:
@@ -310,23 +417,23 @@ def _shows(connection: duckdb.DuckDBPyConnection, table: _Table) -> bool:
 
 
 def _get_to_know(
-    connection: duckdb.DuckDBPyConnection, person: Person, holders: list[_Table]
+    connection: duckdb.DuckDBPyConnection, persons: Persons, holders: list[_Table]
 ) -> None:
-    """Note the person's raw lines, e-mail addresses and places in the files."""
+    """Note the persons' raw lines, e-mail addresses and places in the files."""
     connection.execute(
         "create or replace temporary table person_rows"
         " (relation varchar, reading_id integer, source_line bigint,"
         " source_lines_count bigint)"
     )
     for table in holders:
-        is_theirs = _is_theirs(table)
+        is_theirs = _is_theirs(connection, table)
         try:
             if table.has("source_text"):
                 lines = connection.execute(
                     f"select distinct source_text from {table.sql} where {is_theirs} "
                     "and length(source_text) >= 8"
                 ).fetchall()
-                person.lines |= {line for (line,) in lines}
+                persons.lines |= {line for (line,) in lines}
             for column in PERSONAL_COLUMNS:
                 if table.has(column):
                     mails = connection.execute(
@@ -334,7 +441,7 @@ def _get_to_know(
                         f"where length({column}) >= {LEAST_CHARACTERS} "
                         f"group by {column} having bool_and({is_theirs})"
                     ).fetchall()
-                    person.mails |= {mail for (mail,) in mails}
+                    persons.mails |= {mail for (mail,) in mails}
             if _is_delivered(table):
                 connection.execute(
                     "insert into temp.person_rows select ?, reading_id, source_line,"
@@ -358,7 +465,7 @@ def _is_delivered(table: _Table) -> bool:
 def _own_files(
     connection: duckdb.DuckDBPyConnection, holders: list[_Table]
 ) -> list[tuple[str, int]]:
-    """Find the user's files that hold the person, and copies, with lines of each."""
+    """Find the user's files that hold the persons, and copies, with lines of each."""
     try:
         found = connection.execute(
             """
@@ -389,10 +496,11 @@ def _own_files(
 
 
 def _clean_tables(
-    connection: duckdb.DuckDBPyConnection, tables: list[_Table], person: Person
+    connection: duckdb.DuckDBPyConnection, tables: list[_Table], persons: Persons
 ) -> int:
     statements = []
     for table in tables:
+        is_theirs = _is_theirs(connection, table) if table.has("customer_id") else ""
         if table.name in EVENT_TABLES and table.has("reading_id"):
             statements.append(
                 f"delete from {table.sql} where exists (select 1 from temp.person_rows"
@@ -406,15 +514,15 @@ def _clean_tables(
             )
         elif table.has("customer_id") and _is_delivered(table):
             statements.append(
-                f"update {table.sql} set {_blanks(table)} where {_is_theirs(table)}"
+                f"update {table.sql} set {_blanks(table)} where {is_theirs}"
             )
         elif table.has("customer_id"):
-            statements.append(f"delete from {table.sql} where {_is_theirs(table)}")
+            statements.append(f"delete from {table.sql} where {is_theirs}")
         if table.has("customer_id", "source_text"):
-            # the row of somebody else with an address of the person
+            # the row of somebody else with an address of theirs
             statements.append(
-                f"update {table.sql} set source_text = null where len(list_filter("
-                "getvariable('mails'), lambda mail: contains(source_text, mail))) > 0"
+                f"update {table.sql} set source_text = null"
+                f" where {_holds(connection, 'source_text', 'mails')}"
             )
     return sum(connection.execute(one).fetchone()[0] for one in statements)
 
@@ -432,7 +540,7 @@ def _blanks(table: _Table) -> str:
     return ", ".join([*kept, "row_fault = 'erased'"])
 
 
-def _rewrite(project: Project, person: Person) -> str:
+def _rewrite(project: Project, persons: Persons) -> str:
     """Copy the working file, so that no free block of it keeps old bytes."""
     file = project.working_file
     fresh = file.with_name(f"{file.name}.erasing")
@@ -462,7 +570,7 @@ def _rewrite(project: Project, person: Person) -> str:
             fresh.unlink(missing_ok=True)
             raise Fault(
                 f"{file} could not be rewritten, so its free blocks still hold the "
-                f"person ({str(error).splitlines()[0][:200]}): mend that, erase again."
+                f"erased ({str(error).splitlines()[0][:200]}): mend that, erase again."
             ) from None
     if lost:
         fresh.unlink()
@@ -509,15 +617,15 @@ def _folder(name: str, variable: str | None = None) -> Callable[[Project], list[
 def _delete_from(name: str, variable: str | None = None) -> Place:
     files = _folder(name, variable)
 
-    def clean(project: Project, person: Person) -> str | None:
-        found = [path for path in files(project) if any(_scan(path, person.hits))]
+    def clean(project: Project, persons: Persons) -> str | None:
+        found = [path for path in files(project) if any(_scan(path, persons.hits))]
         for path in found:
             path.unlink()
         if not found:
             return None
         told = ", ".join(path.name for path in found[:3])
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        return f"deleted from {name}/, because they named the person: {told}{more}"
+        return f"deleted from {name}/, because they named the erased: {told}{more}"
 
     return Place(f"{name}/", files, clean)
 
@@ -535,7 +643,7 @@ PLACES = (
 # --- the proof ------------------------------------------------------------------------
 
 
-def prove(project: Project, person: Person) -> list[str]:
+def prove(project: Project, persons: Persons) -> list[str]:
     """Ask every text column, and scan the bytes of every file.
 
     Returns
@@ -546,15 +654,15 @@ def prove(project: Project, person: Person) -> list[str]:
     Raises
     ------
     Fault
-        If something of the person is left.
+        If something of the persons is left.
     """
-    left, alike, columns_count, is_within_others = _ask_columns(project, person)
+    left, alike, columns_count, is_within_others = _ask_columns(project, persons)
     unproved = [
-        f"the column {column} holds the same text as the id, of something else"
+        f"the column {column} holds the same text as an id, of something else"
         for column in alike
     ]
     files_count = 0
-    if len(person.customer_id) < LEAST_CHARACTERS:
+    if _long(persons.customer_ids) != persons.customer_ids:
         unproved.append(
             f"an id of less than {LEAST_CHARACTERS} characters stands in unrelated "
             "bytes too: the bytes prove its absence only as part of the raw lines"
@@ -563,19 +671,20 @@ def prove(project: Project, person: Person) -> list[str]:
         for path in place.files(project):
             files_count += 1
             if not place.is_database:
-                left += [f"{what} in {path}" for what in _scan(path, person.hits)]
+                left += [f"{what} in {path}" for what in _scan(path, persons.hits)]
                 continue
-            left += [f"{what} in {path}" for what in _scan(path, person.plain_hits)]
-            if len(person.customer_id) < LEAST_CHARACTERS:
-                continue
-            if not any(_scan(path, lambda content: [person.id_is_in(content)])):
+            left += [f"{what} in {path}" for what in _scan(path, persons.plain_hits)]
+            lengths = _scan(
+                path, functools.partial(_lengths_found, ids=_long(persons.ids))
+            )
+            if not lengths:
                 continue
             if is_within_others:
                 unproved.append(
-                    f"other values of {path.name} contain the id, so that its bytes "
+                    f"other values of {path.name} contain an id, so that its bytes "
                     "prove nothing: the columns were asked"
                 )
-            elif len(person.customer_id) < LEAST_CHARACTERS_OF_A_PROOF:
+            elif max(lengths) < LEAST_CHARACTERS_OF_A_PROOF:
                 unproved.append(
                     f"in {path.name} so short an id is also read where two values "
                     "meet, so that its bytes prove nothing: the columns were asked"
@@ -583,26 +692,34 @@ def prove(project: Project, person: Person) -> list[str]:
             else:
                 left.append(f"id in {path}")
     if left:
-        raise Fault(f"Something of the person is left: {'; '.join(left)}.")
-    lines, mails = len(person.lines), len(person.mails)
+        raise Fault(f"Something of the erased is left: {'; '.join(left)}.")
+    persons_count, lines, mails = map(
+        len, (persons.customer_ids, persons.lines, persons.mails)
+    )
     return [
-        f"looked for the id, {lines} raw lines and {mails} e-mail addresses: nothing "
-        f"in {columns_count} text columns, nor in the bytes of {files_count} files",
+        f"looked for the ids of {persons_count} persons, {lines} raw lines and {mails} "
+        f"e-mail addresses: nothing in {columns_count} text columns, nor in the bytes "
+        f"of {files_count} files",
         *(f"not proved: {one}" for one in unproved),
     ]
 
 
+def _lengths_found(content: bytes | mmap.mmap, ids: list[str]) -> set[int]:
+    """Characters of the ids that stand in bytes, as a word or within others."""
+    return {end - start for start, end in found_in(content, ids)}
+
+
 def _ask_columns(
-    project: Project, person: Person
+    project: Project, persons: Persons
 ) -> tuple[list[str], list[str], int, bool]:
-    """Ask where columns hold the person, and where only what reads like the id.
+    """Ask where columns hold the persons, and where only what reads like an id.
 
     DuckDB packs text, so that bytes alone would not show all of it. An id can be the id
     of an order too, so it counts where customers are named.
     """
     left, alike, count, is_within_others = [], [], 0, False
     with _writing(project) as connection:
-        _set_variables(connection, person)
+        _hand_over(connection, persons)
         for table in _tables(connection):
             if table.has("customer_id") and _shows(connection, table):
                 left.append(f"a row of {table}")
@@ -610,20 +727,20 @@ def _ask_columns(
                 continue
             for column in table.texts:
                 count += 1
-                name = f"cast({_quoted(column)} as varchar)"
                 mentioned = (
-                    f" or regexp_matches({name}, getvariable('words'))"
+                    _holds(connection, "text", "words")
                     if column == "source_text"
-                    else ""
+                    else "false"
                 )
                 is_there, is_alike, is_within = connection.execute(
-                    "select coalesce(bool_or(len(list_filter(getvariable('mails'),"
-                    f" lambda mail: contains({name}, mail))) > 0"
-                    f" or list_contains(getvariable('lines'), {name})), false),"
-                    f" coalesce(bool_or(list_contains(getvariable('ids'), {name})"
-                    f"{mentioned}), false),"
-                    f" coalesce(bool_or(contains({name}, ?)), false) from {table.sql}",
-                    [person.customer_id],
+                    "select"
+                    f" coalesce(bool_or({_holds(connection, 'text', 'mails')}"
+                    " or text in (select text from temp.erased_lines)), false),"
+                    " coalesce(bool_or(text in (select text from temp.erased_ids)"
+                    f" or {mentioned}), false),"
+                    f" coalesce(bool_or({_holds(connection, 'text', 'ids')}), false)"
+                    f" from (select distinct cast({_quoted(column)} as varchar) as text"
+                    f" from {table.sql})"
                 ).fetchone()
                 is_within_others |= is_within
                 if is_there or (is_alike and column.endswith("customer_id")):

@@ -71,6 +71,8 @@ EVENT_PATH = (
     "+input_events",
     "assert_every_repeated_event_key_is_named",
     "assert_every_accepted_event_is_seen",
+    "assert_a_session_does_not_go_back_in_time",
+    "assert_a_session_belongs_to_one_customer",
     "--exclude",
     "test_type:unit",
     "--indirect-selection",

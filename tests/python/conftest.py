@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
@@ -23,9 +24,19 @@ settings.register_profile("short", max_examples=100, derandomize=True, deadline=
 settings.register_profile("whole", settings.get_profile("short"), max_examples=1000)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_configure(config) -> None:
-    is_named = "loader" in config.getoption("markexpr", "")
-    settings.load_profile("whole" if is_named else "short")
+    """Mutate more where the loader is asked for, and refuse markers that are not there.
+
+    pytest refuses them too, but in each worker, where xdist takes that for a crash.
+    """
+    expression = config.getoption("markexpr")
+    known = {re.match(r"\w+", line)[0] for line in config.getini("markers")}
+    unknown = {*re.findall(r"\w+", expression)} - known - {"and", "or", "not"}
+    if unknown:
+        raise pytest.UsageError(f"there is no marker called {', '.join(unknown)}")
+    is_asked_for = re.search(r"(?<!not )\bloader\b", expression)
+    settings.load_profile("whole" if is_asked_for else "short")
 
 
 #: Tables that tell what a run found and had to do, and not what is known after it.

@@ -66,9 +66,10 @@ ROWS = {
     "events": """
         select
             'event ' || i as event_id,
-            'customer ' || i % 300 as customer_id,
-            timestamp '2024-01-01 11:00:00' + to_hours(cast(hash(i) % 8000 as integer))
-                as occurred_at,
+            'customer ' || i // 5 % 300 as customer_id,
+            timestamp '2024-01-01 11:00:00'
+                + to_hours(cast(hash(i // 5) % 8000 as integer))
+                + to_minutes(i % 5) as occurred_at,
             'page_view' as event_name,
             'session ' || i // 5 as session_id,
             cast(hash(i) % 600 as bigint) as duration_seconds,

@@ -1,6 +1,8 @@
 """The house: arrows between layers, names, descriptions, and where the clock stands."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -296,3 +298,16 @@ def test_every_fit_status_is_accepted_and_explained(master):
     for page in ("models/vocabulary.md", "docs/methods.md"):
         text = (ROOT / page).read_text()
         assert [s for s in FIT_STATUSES[1:] if f"`{s}`" not in text] == []
+
+
+def test_a_marker_that_is_not_there_is_told_in_one_line():
+    """Told by the workers, xdist took it for a crash of theirs."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "-m", "loader and not slow"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "there is no marker called slow" in finished.stderr
+    assert "INTERNALERROR" not in finished.stdout + finished.stderr

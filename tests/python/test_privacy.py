@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+from random import Random
 
 import duckdb
 import pytest
@@ -57,13 +58,14 @@ class PrivateShop(Shop):
             return connection.execute(query, parameters).fetchall()
 
     def erase(
-        self, customer: str, key: str | None = KEY
+        self, *arguments: str, key: str | None = KEY, answer: str = ""
     ) -> subprocess.CompletedProcess:
         environment = {**os.environ, "PERENNIAL_HOME": str(self.home)}
         return subprocess.run(
-            [PERENNIAL, "erase", customer, "--file", str(self.file)],
+            [PERENNIAL, "erase", *arguments, "--file", str(self.file)],
             cwd=self.installed,
             env={**environment, **(with_key(key) if key else {})},
+            input=answer,
             capture_output=True,
             text=True,
         )
@@ -390,10 +392,10 @@ def traces(shop: PrivateShop, lines: list[str]) -> list[str]:
 def test_a_person_is_erased_and_the_proof_is_told(erased):
     _, finished = erased
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "looked for the id, " in finished.stdout
+    assert "looked for the ids of 1 persons, " in finished.stdout
     assert "1 e-mail addresses: nothing in " in finished.stdout
     # other ids contain this one, and that is said
-    assert "not proved: other values of shop.duckdb contain the id" in finished.stdout
+    assert "not proved: other values of shop.duckdb contain an id" in finished.stdout
 
 
 def test_nothing_of_the_person_is_left(erased, raw_lines):
@@ -531,8 +533,8 @@ def test_an_interrupted_erasure_is_taken_up_again(here, raw_lines, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(erasing.os, "replace", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            erasing.erase(here.project, PERSON)
-    erasing.erase(here.project, PERSON)
+            erasing.erase(here.project, [PERSON])
+    erasing.erase(here.project, [PERSON])
     assert traces(here, raw_lines) == []
     assert here.rows("select count(*) from reading.erasures") == [(1,)]
     with (
@@ -540,7 +542,7 @@ def test_an_interrupted_erasure_is_taken_up_again(here, raw_lines, monkeypatch):
         pytest.raises(UsageFault, match="another one"),
     ):
         patched.setenv(keyed_hash.KEY_VARIABLE, ANOTHER_KEY)
-        erasing.erase(here.project, "customer 18")
+        erasing.erase(here.project, ["customer 18"])
 
 
 @pytest.mark.parametrize(
@@ -554,8 +556,8 @@ def test_an_interrupted_erasure_is_taken_up_again(here, raw_lines, monkeypatch):
     ],
 )
 def test_the_proof_finds_what_is_left_in_tables(here, fault):
-    person = erasing.Person([PERSON], {BROKEN_LINE}, {MAIL})
-    erasing.erase(here.project, PERSON)
+    person = erasing.Persons([PERSON], {BROKEN_LINE}, {MAIL})
+    erasing.erase(here.project, [PERSON])
     erasing.prove(here.project, person)
     with duckdb.connect(str(here.file)) as connection:
         connection.execute(fault)
@@ -574,7 +576,7 @@ def test_the_proof_finds_what_is_left_in_bytes(tmp_path, monkeypatch, place, tex
     file.parent.mkdir()
     duckdb.connect(str(file)).close()
     project = Project(tmp_path, tmp_path, "shop", file)
-    person = erasing.Person([PERSON], {BROKEN_LINE}, {MAIL})
+    person = erasing.Persons([PERSON], {BROKEN_LINE}, {MAIL})
     erasing.prove(project, person)
     monkeypatch.setattr(erasing, "_ask_columns", lambda *_: ([], [], 0, False))
     planted = tmp_path / place
@@ -590,5 +592,146 @@ def test_an_id_that_is_too_short_to_be_proved_is_told(here):
             "update marts.dim_customers set customer_id = '17' "
             f"where customer_id = '{PERSON}'"
         )
-    told = "\n".join(erasing.erase(here.project, "17"))
+    told = "\n".join(erasing.erase(here.project, ["17"]))
     assert "an id of less than 4 characters stands in unrelated bytes too" in told
+
+
+# --- kept for so long, and no longer --------------------------------------------------
+
+#: Of some customers everything that happened lies longer ago than that.
+DAYS = 150
+
+
+@pytest.fixture(scope="module")
+def silent(shop) -> list[str]:
+    """Who was silent for longer, from the files alone."""
+    times = {
+        "customers": "signed_up_at",
+        "orders": "ordered_at",
+        "subscriptions": "coalesce(ended_at, timestamp '2099-01-01')",
+        "events": "occurred_at",
+        "tickets": "opened_at",
+        "touches": "sent_at",
+    }
+    days = " union all ".join(
+        f"select customer_id, cast({time} as date) as day from "
+        f"read_csv('{shop.files}/{entity}/*.csv', ignore_errors = true)"
+        for entity, time in times.items()
+    )
+    ((score_date,),) = shop.rows("select score_date from intermediate.int_score_date")
+    found = duckdb.execute(
+        f"select customer_id from ({days}) group by customer_id "
+        f"having max(day) < cast(? as date) - {DAYS} order by customer_id",
+        [score_date],
+    ).fetchall()
+    return [customer_id for (customer_id,) in found]
+
+
+@pytest.fixture(scope="module")
+def retained(shop, silent, tmp_path_factory):
+    """The shop after a run of what a scheduler would run."""
+    kept = shop.copy(tmp_path_factory.mktemp("retained") / "home")
+    return kept, kept.erase("--silent-for", str(DAYS), "--yes")
+
+
+def test_who_was_silent_for_long_is_erased(retained, silent, monkeypatch):
+    shop, finished = retained
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert 3 < len(silent) < 100
+    first, *told = finished.stdout.splitlines()
+    assert first == (
+        f"{len(silent)} of 300 customers were silent for more than {DAYS} days"
+    )
+    assert any(f"looked for the ids of {len(silent)} persons" in line for line in told)
+    rows = shop.rows("select customer_hash, reason from reading.erasures")
+    assert set(rows) == {
+        (expected_hash("erased customer", one), "retention") for one in silent
+    }
+
+
+def test_nothing_of_the_silent_is_left(retained, silent):
+    shop, _ = retained
+    gone = {*silent, *(f"someone{one.split()[1]}@example.com" for one in silent)}
+    is_stored = "(schema_name, table_name) in (select (schema_name, table_name) "
+    is_stored += "from duckdb_tables())"
+    for contained in ("customer ", "@example.com"):
+        for column, texts in shop.texts(is_stored, contained).items():
+            named = {
+                name
+                for text in texts
+                for name in re.findall(r"customer \d+|someone\d+@example.com", text)
+            }
+            assert named & gone == set(), column
+    for path in shop.home.rglob("*"):
+        if path.is_file() and path.suffix != ".duckdb":
+            words = re.findall(rb"customer \d+", path.read_bytes())
+            assert {word.decode() for word in words} & gone == set(), path
+
+
+def test_who_was_not_silent_stays(shop, retained, silent):
+    gone, _ = retained
+    query = "select * from marts.fct_orders order by order_id"
+    kept = [row for row in shop.rows(query) if row[1] not in silent]
+    assert gone.rows(query) == kept
+
+
+def test_the_second_run_of_the_scheduler_finds_nobody(retained):
+    shop, _ = retained
+    finished = shop.erase("--silent-for", str(DAYS), "--yes")
+    assert finished.returncode == 0
+    (line,) = finished.stdout.splitlines()
+    assert line.startswith("0 of ")
+
+
+@pytest.mark.parametrize("answer", ["n\n", ""])
+def test_many_are_erased_only_if_that_is_confirmed(shop, answer):
+    finished = shop.erase("--silent-for", str(DAYS), answer=answer)
+    assert finished.returncode == 1
+    assert "Erase them for good?" in finished.stdout
+    assert "Traceback" not in finished.stderr
+    assert shop.rows("select count(*) from reading.erasures") == [(0,)]
+
+
+@pytest.mark.parametrize("arguments", [(), (PERSON, "--silent-for", "9"), ("--yes",)])
+def test_it_must_be_said_whom_to_erase(shop, arguments):
+    finished = shop.erase(*arguments)
+    assert finished.returncode == 2
+    assert finished.stderr.splitlines() == [
+        "perennial: Say whom to erase: a customer, or --silent-for DAYS."
+    ]
+
+
+def test_erasures_of_an_earlier_version_get_a_reason(here):
+    """Whether a build comes first, or an erasure."""
+    with duckdb.connect(str(here.file)) as connection:
+        connection.execute("alter table reading.erasures drop column reason")
+        connection.execute(
+            "insert into reading.erasures values (?, ?, date '2024-01-01')",
+            ["a hash", expected_hash("key", "check")],
+        )
+    before = here.home.with_name("built")
+    shutil.copytree(here.home, before)
+    erasing.erase(here.project, [PERSON])
+    query = "select reason from reading.erasures order by erased_date"
+    assert here.rows(query) == [(None,), ("asked",)]
+    built = PrivateShop(here.installed, before, here.files)
+    finished = built.build("--select", "erasures", *MODELS, **with_key())
+    assert finished.exit_code == 0, finished.output
+    assert built.rows(query) == [(None,)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_all_texts_are_found_wherever_they_stand(seed, monkeypatch):
+    """Also where two looks at a file meet, within each other, and at both ends."""
+    monkeypatch.setattr(erasing, "_BYTES_OF_A_LOOK", 7)
+    random = Random(seed)
+    content = bytes(random.choices(b"ab", k=200))
+    places = [(random.randrange(200), random.randrange(1, 20)) for _ in range(30)]
+    texts = {content[at:][:count].decode() for at, count in places} | {"abc", ""}
+    found = set(erasing.found_in(content, texts))
+    assert found == {
+        (at, at + len(text))
+        for text in texts - {""}
+        for at in range(200)
+        if content[at:].startswith(text.encode())
+    }

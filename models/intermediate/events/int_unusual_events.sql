@@ -76,7 +76,7 @@ delivered as (
 
     from {{ ref('int_delivered_events') }}
 
-    {% if execute and are_events_in_files() %}
+    {% if execute and event_sources() %}
         where file_path in {{ literals(paths) }}
     {% endif %}
 
