@@ -224,6 +224,124 @@ def test_who_gets_a_campaign_is_left_to_chance(usual):
     assert abs(distance(is_control, share)) < ERRORS
 
 
+def worked_out_by_day(
+    one: Company, customer: int, month: int, days: int
+) -> dict[str, float]:
+    """Multiply the steps of one customer forwards, and look at every day.
+
+    The truth goes backwards over all customers at once, in months. This is the plain
+    way for one of them: a table of probabilities by mood, campaign and plan.
+    """
+    b, calendar, people = one.behaviour, one.calendar, one.people
+    me = people.part(np.array([customer]))
+    first, last = end_of(one, month) + 1, end_of(one, month) + days
+    state = np.zeros((3, 2, 3))
+    lives = one.lives
+    state[
+        lives.mood[customer, month],
+        int(lives.is_treated[customer, month]),
+        lives.plan[customer, month],
+    ] = 1.0
+    trouble = float(lives.is_in_trouble[customer, month])
+    told = dict.fromkeys(("voluntary", "involuntary", "orders", "bills"), 0.0)
+    is_there = np.zeros(last + 1)
+    later = month
+    while calendar.month_starts[later + 1] <= last:
+        shock = calendar.drift_by_shock(later)
+        step = trouble * b.moves(shock, True) + (1 - trouble) * b.moves(shock, False)
+        state = np.einsum("mcp,mn->ncp", state, step)
+        later += 1
+        trouble = float(b.trouble_probability[me.segment[0]])
+        if calendar.is_campaign(later):
+            share = np.array([1 - b.treated_share, b.treated_share])
+            state = state.sum(axis=1)[:, None, :] * share[None, :, None]
+        elif later - b.campaign_months >= 0 and calendar.is_campaign(
+            later - b.campaign_months
+        ):
+            state = np.stack([state.sum(axis=1), 0 * state[:, 0]], axis=1)
+        start, end = calendar.month_starts[later : later + 2]
+        bill = start + me.billing_day[0] - 1
+        before = state.sum()
+        is_there[start : min(bill, last + 1)] = before
+        if bill > last:
+            is_there[start:] = before
+            break
+        age = later - me.start_month[0]
+        is_renewal = age % 12 == 0 if me.is_yearly[0] else True
+        k = b.leaving_by_mood[:, None] * np.array(
+            [1.0, b.campaign_factor_by_segment[me.segment[0]]]
+        )
+        k = (
+            k
+            * b.leaving_by_channel[me.channel[0]]
+            * b.leaving_by_segment[me.segment[0]]
+        )
+        k = k * (b.leaving_at_yearly_renewal if me.is_yearly[0] else 1.0)
+        k = k * (b.leaving_in_january if calendar.names[later][-2:] == "01" else 1.0)
+        leaves = is_renewal * (1 - (1 - me.leaving_probability[0]) ** k)
+        fails = is_renewal * me.payment_failure_probability[0] * b.payment_lost
+        told["voluntary"] += (state * leaves[:, :, None]).sum()
+        stays = state * (1 - leaves)[:, :, None]
+        lost = fails * stays.sum()
+        told["involuntary"] += lost
+        state = stays * (1 - fails)
+        state = np.stack([state[m] @ b.plan_changes(m) for m in range(3)])
+        price = calendar.prices(later)
+        told["bills"] += state.sum(axis=(0, 1)) @ (
+            price - np.round(price * me.discount[0], 2)
+        )
+        is_there[bill : min(end, last + 1)] = state.sum()
+        is_there[bill : bill + b.grace_days] += lost
+    weight = np.diff(calendar.orders)
+    told["orders"] = float(
+        me.orders_rate[0] * (weight[: last + 1] * is_there)[first:].sum()
+    )
+    return told
+
+
+@pytest.mark.parametrize("shocks", [(), SHOCKS])
+def test_the_truth_is_the_product_of_its_steps(shocks):
+    one = company(600, shocks=shocks, seed=2)
+    rows = outlooks(one)[0]
+    compared = 0
+    for month in (8, 13, 21, 23, 25, 26, 27, 34, 35):
+        date = one.calendar.date(end_of(one, month))
+        of_month = rows[rows.as_of_date == date].set_index("customer")
+        for customer in of_month.index[::12]:
+            row = of_month.loc[customer]
+            for days in truth.HORIZONS:
+                told = worked_out_by_day(one, customer, month, days)
+                assert row[f"voluntary_churn_probability_{days}d"] == pytest.approx(
+                    told["voluntary"], abs=2e-9
+                )
+                assert row[f"churn_probability_{days}d"] == pytest.approx(
+                    told["voluntary"] + told["involuntary"], abs=2e-9
+                )
+                assert row[f"expected_orders_count_{days}d"] == pytest.approx(
+                    told["orders"], abs=2e-9
+                )
+                assert row[f"expected_subscription_amount_{days}d"] == pytest.approx(
+                    told["bills"], abs=2e-6
+                )
+                compared += 1
+    assert compared > 150
+
+
+def test_a_subscription_ends_at_a_renewal(usual):
+    people, lives, calendar = usual.people, usual.lives, usual.calendar
+    left = np.flatnonzero(lives.end_kind > 0)
+    day = lives.end_day[left] - usual.behaviour.grace_days * (
+        lives.end_kind[left] == INVOLUNTARY
+    )
+    month = calendar.month_of(day)
+    assert (day - calendar.month_starts[month] + 1 == people.billing_day[left]).all()
+    age = month - people.start_month[left]
+    assert (age > 0).all()
+    is_yearly = people.is_yearly[left]
+    assert (age[is_yearly] % 12 == 0).all()
+    assert set(np.unique(age[~is_yearly] % 12)) == set(range(12))
+
+
 # -- theory ---------------------------------------------------------------------------
 
 
