@@ -125,6 +125,66 @@ def churn() -> str:
     return "\n".join(lines)
 
 
+def revenue() -> str:
+    """Tell the recurring revenue of a year, and what a quarter loses of it."""
+    rows = frame(
+        """
+        with versions as (
+            select
+                subscription_id,
+                started_at,
+                monthly_price - monthly_discount as monthly,
+                ended_at,
+                coalesce(cancel_reason in ('upgrade', 'downgrade'), false)
+                    as is_plan_change
+            from read_json(
+                '{raw}/subscriptions/*.jsonl',
+                columns = {{
+                    subscription_id: 'varchar', started_at: 'timestamp',
+                    monthly_price: 'decimal(18, 2)', monthly_discount: 'decimal(18, 2)',
+                    ended_at: 'timestamp', cancel_reason: 'varchar',
+                    changed_at: 'timestamp'
+                }},
+                format = 'newline_delimited', ignore_errors = true
+            )
+            where subscription_id not like 'dirt-%'
+            qualify row_number() over (
+                partition by subscription_id order by changed_at desc
+            ) = 1
+        ),
+        dates as (
+            select distinct as_of_date
+            from '{truth}/oracle.parquet'
+            where
+                horizon_days = 90
+                and month(as_of_date) % 3 = 0 and as_of_date >= '2023-12-31'
+        )
+        select
+            as_of_date,
+            12 * sum(monthly) as revenue,
+            12 * sum(monthly) filter (
+                where ended_at < as_of_date + 91 and not is_plan_change
+            ) as lost
+        from dates
+        inner join versions
+            on versions.started_at < dates.as_of_date + 1
+            and coalesce(versions.ended_at, '9999-01-01') >= dates.as_of_date + 1
+        group by as_of_date
+        order by as_of_date
+        """
+    )
+    lines = [
+        "| as of | recurring revenue of a year | lost within 90 days | share |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for one in rows.itertuples():
+        lines.append(
+            f"| {one.as_of_date:%Y-%m-%d} | {one.revenue:,.0f} | {one.lost:,.0f} "
+            f"| {one.lost / one.revenue:.1%} |"
+        )
+    return "\n".join(lines)
+
+
 def causes() -> str:
     """Count why subscriptions ended."""
     rows = frame("from '{truth}/churn_causes.parquet'")

@@ -28,6 +28,7 @@ from perennial.company.behaviour import (
     Behaviour,
     Calendar,
 )
+from perennial.company.generate import _area
 from perennial.company.life import (
     INVOLUNTARY,
     VOLUNTARY,
@@ -683,6 +684,13 @@ def test_the_oracle_is_judged_as_scikit_learn_does(made):
             assert one.roc_auc == pytest.approx(roc_auc_score(y, p), abs=1e-8)
         assert one.churn_rate == pytest.approx(y.mean(), abs=1e-8)
         assert one.customers_count == len(part)
+
+
+def test_equal_probabilities_count_half():
+    p = np.array([0.1, 0.1, 0.1, 0.2, 0.2, 0.3])
+    y = np.array([True, False, False, True, False, True])
+    assert _area(p, y) == pytest.approx(roc_auc_score(y, p), abs=1e-9)
+    assert _area(p, np.zeros(6, bool)) is None
 
 
 def test_a_churn_has_causes_and_some_leave_no_trace(made):
