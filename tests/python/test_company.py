@@ -310,6 +310,9 @@ def test_the_truth_is_the_product_of_its_steps(shocks):
         of_month = rows[rows.as_of_date == date].set_index("customer")
         for customer in of_month.index[::12]:
             row = of_month.loc[customer]
+            is_treated = one.lives.is_treated[customer, month]
+            assert row.is_campaign_working == is_treated
+            assert row.mood == one.lives.mood[customer, month]
             for days in truth.HORIZONS:
                 told = worked_out_by_day(one, customer, month, days)
                 assert row[f"voluntary_churn_probability_{days}d"] == pytest.approx(
@@ -451,6 +454,29 @@ def test_renewals_fail_as_often_as_the_beta_distribution_says(usual):
     mean = b.payment_failure_a / (b.payment_failure_a + b.payment_failure_b)
     drawn = usual.people.payment_failure_probability
     assert abs(drawn.mean() - mean) < ERRORS * drawn.std() / np.sqrt(drawn.size)
+
+
+def test_a_failed_renewal_is_tried_again_and_its_loss_told(usual):
+    months = [records.orders(usual, m) for m in range(1, MONTHS)]
+    sold = pd.concat(months, ignore_index=True)
+    tries = sold[sold["product"] == len(records.PRODUCTS) - 1]
+    assert tries.is_failed.all() and (tries.cents > 0).all()
+    lives, calendar = usual.lives, usual.calendar
+    lost = np.flatnonzero(lives.end_kind == INVOLUNTARY)
+    assert lost.size > 100
+    day = tries.ordered // SECONDS_PER_DAY
+    month_of_end = calendar.month_of(lives.end_day[tries.customer])
+    before_end = (lives.end_day[tries.customer] - day)[
+        (lives.end_kind[tries.customer] == INVOLUNTARY) & (tries.month == month_of_end)
+    ]
+    by_customer = before_end.groupby(tries.customer).apply(sorted)
+    assert set(by_customer.index) == set(lost)
+    assert all(days == [1, 4, 7] for days in by_customer)
+    versions = pd.concat([records.subscriptions(usual, m) for m in range(MONTHS)])
+    reasons = versions[versions.customer.isin(lost) & (versions.is_voluntary == 0)]
+    assert len(reasons) == lost.size
+    told = np.array(records.CANCEL_REASONS)[reasons.reason]
+    assert set(told) == {"payment_failed"}
 
 
 def test_usage_follows_mood_season_and_week(usual):
