@@ -165,6 +165,24 @@ def test_a_part_can_be_built_and_what_is_missing_is_told(tmp_path):
         refused(run(*command, home=tmp_path), 1, "Run perennial build")
 
 
+def test_the_folder_of_the_demo_company_is_meant_from_where_one_stands(tmp_path):
+    built = run(
+        "build",
+        "--",
+        "--select=int_demo_settings",
+        f"--target-path={tmp_path / 'target'}",
+        f"--log-path={tmp_path / 'logs'}",
+        home=tmp_path,
+        cwd=tmp_path,
+        connector="demo",
+        PERENNIAL_DEMO_FOLDER="mine",
+    )
+    assert built.returncode == 0, built.stderr
+    with duckdb.connect(str(tmp_path / "warehouse" / "demo.duckdb")) as connection:
+        row = connection.execute("select folder from reading.int_demo_settings")
+        assert row.fetchall() == [(str(tmp_path / "mine"),)]
+
+
 def test_a_score_date_after_the_data_stops_the_build(tmp_path):
     settings = {"cdnow_log": "sample", "score_date": "1998-07-01"}
     build = run_build(tmp_path, settings=settings)
