@@ -91,6 +91,23 @@ def test_the_backtest_stands_on_the_dates_of_the_connector(demo):
 
 
 def test_what_was_planted_is_found_again_by_file_and_reason(demo):
+    compare_with_what_was_planted(demo)
+
+
+@pytest.mark.slow
+def test_faults_of_every_domain_are_found_in_the_small_company(tmp_path):
+    """Files of tiny are too short for faults of customers, subscriptions and tickets."""
+    folder = tmp_path / "demo"
+    size = company.SIZES["small"]
+    company.generate(folder, size.customers, size.months, seed=7)
+    built = run_build(tmp_path, connector="demo")
+    assert built.exit_code == 0, built.output + built.errors
+    compare_with_what_was_planted(built)
+    domains = built.rows("select distinct entity from input.quarantine")
+    assert {domain for (domain,) in domains} == set(ENTITIES)
+
+
+def compare_with_what_was_planted(demo: Build) -> None:
     planted = f"'{demo.home}/demo/truth/planted_dirt.parquet'"
     for table, verdict, reason in (
         ("quarantine", "refused", "reject_reason"),
