@@ -655,10 +655,10 @@ def test_nothing_of_the_silent_is_left(retained, silent):
     is_stored = "(schema_name, table_name) in (select (schema_name, table_name) "
     is_stored += "from duckdb_tables())"
     for contained in ("customer ", "@example.com"):
-        for column, texts in shop.texts(is_stored, contained).items():
+        for column, values in texts(shop, is_stored, contained).items():
             named = {
                 name
-                for text in texts
+                for text in values
                 for name in re.findall(r"customer \d+|someone\d+@example.com", text)
             }
             assert named & gone == set(), column
