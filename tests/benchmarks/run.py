@@ -21,8 +21,6 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from shop import Shop, install_shop  # noqa: E402
 
-from perennial.company import SIZES  # noqa: E402
-
 #: Text ids, half a million customers, two years, sessions of five events on one day.
 EVENTS = """
     select
@@ -109,6 +107,9 @@ def main() -> None:
 
 def companies(folder: Path) -> list[dict]:
     """Generate the demo company in every size, each in a process of its own."""
+    # not before: what this process holds counts as memory of those that it starts
+    from perennial.company import SIZES
+
     rows = []
     for name, size in SIZES.items():
         told(f"generating {name}")

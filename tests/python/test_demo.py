@@ -96,7 +96,7 @@ def test_what_was_planted_is_found_again_by_file_and_reason(demo):
 
 @pytest.mark.slow
 def test_faults_of_every_domain_are_found_in_the_small_company(tmp_path):
-    """Files of tiny are too short for faults of customers, subscriptions and tickets."""
+    """Files of tiny are too short for faults of customers, for one."""
     folder = tmp_path / "demo"
     size = company.SIZES["small"]
     company.generate(folder, size.customers, size.months, seed=7)
