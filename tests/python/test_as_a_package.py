@@ -98,7 +98,8 @@ def test_a_project_with_models_seeds_and_hooks_of_its_own_is_not_disturbed(tmp_p
         ]
         sold = row(
             "select count(*) filter (where pence > 0),"
-            " count(*) filter (where pence < 0), sum(pence) from main.sales where card is not null"
+            " count(*) filter (where pence < 0), sum(pence)"
+            " from main.sales where card is not null"
         )
         assert sold == row(
             "select count(*) filter (where kind = 'purchase'),"

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from conftest import PERENNIAL, ROOT, Build
 from shop import INPUT, write_rows
+from test_databases import PASSWORD, server  # noqa: F401
 
 from perennial.init import Place, doubts, look, propose
 from perennial.init.roles import NAMES, contract
@@ -304,7 +305,7 @@ def test_plain_orders_are_renamed_and_their_words_translated(clone, tmp_path):
             'S' || i as "Order Number",
             case when i % 50 > 0 then 'c' || i % 30 end as "Customer No",
             strftime(date '2024-01-13' + i::integer, '%d/%m/%Y') as "Order Date",
-            format('{:,.2f}', 900.5 + i * 10) as "Total",
+            format('{:,.2f}', 900.5 + i * 10) as "Order Total",
             case when i % 10 = 3 then 'Return' else 'Sale' end as "Type",
             case when i % 20 = 7 then 'DECLINED' when i % 20 = 8 then 'pending'
                 else 'Paid' end as "Payment Status",
@@ -521,6 +522,38 @@ def test_tables_of_a_duckdb_file_are_attached_for_the_build(clone, tmp_path):
     assert "own_raw" in refused.output + refused.errors
 
 
+def test_a_table_of_postgresql_is_attached_and_its_password_written_nowhere(
+    clone,
+    server,  # noqa: F811
+):
+    server.execute(
+        "create table own_orders as select i as order_id, i % 40 as customer_id,"
+        " timestamptz '2024-01-01 10:00:00+00' + i * interval '1 day' as ordered_at,"
+        " cast(9.5 as numeric(18, 2)) as amount from generate_series(0, 199) as i",
+        "shop",
+    )
+    address = f"postgresql://owner@/shop?host={server.folder}"
+    finished = clone.run(
+        *("init", "own", "--orders", f"{address}#own_orders", "--yes"),
+        PGPASSWORD=PASSWORD,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    (attach,) = [x for x in finished.stdout.splitlines() if "PERENNIAL_ATTACH" in x]
+    value = attach.split("=", 1)[1].strip("'")
+    build = clone.built(*INPUT, PERENNIAL_ATTACH=value, PGPASSWORD=PASSWORD)
+    assert verdicts(build) == (200, 200, 0, 0)
+    assert build.row("select sum(amount) from input.input_orders") == (Decimal(1900),)
+    for name in clone.files():
+        assert PASSWORD.encode() not in (clone.root / name).read_bytes()
+
+
+def test_a_password_in_an_address_is_shown_nowhere():
+    address = "postgresql://reader:secret@host:5432/shop#sales.orders"
+    place = Place.find(address)
+    assert place.told == "postgresql://reader@host:5432/shop#sales.orders"
+    assert (place.schema, place.table) == ("sales", "orders")
+
+
 # ---- doubts -------------------------------------------------------------------------
 
 
@@ -672,6 +705,52 @@ def test_a_doubt_is_told(tmp_path, header, row, doubt):
         *proposal.history,
     ]
     assert [one for one in told if doubt in one], told
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "doubt"),
+    [
+        (
+            "subscription_id,customer_id,started_at,price",
+            "{i},c{i},2024-01-05,120.00",
+            "price is taken as the price of a month: divide by 12",
+        ),
+        (
+            "subscription_id,customer_id,started_at,mrr,status",
+            "{i},c{i},2024-01-05,10.00,trialing",
+            "rows whose status is trialing count as subscriptions",
+        ),
+        (
+            "subscription_id,customer_id,started_at,mrr,{{{{ target }}}}",
+            "{i},c{i},2024-01-05,10.00,x",
+            "no model can have a column of that name",
+        ),
+    ],
+)
+def test_a_doubt_about_subscriptions_is_told(tmp_path, header, row, doubt):
+    rows = [row.format(i=i) for i in range(60)]
+    file = lines(tmp_path / "subscriptions.csv", header.format(), *rows)
+    tables = look({"subscriptions": Place.find(str(file))})
+    told = doubts(propose("own", ROOT, tables, [], "UTC"))["subscriptions"]
+    assert [one for one in told if doubt in one], told
+
+
+def test_what_a_table_holds_is_never_run_by_dbt(clone, tmp_path):
+    """A product or a value may hold what dbt takes for a template."""
+    code = "{{ exceptions.raise_compiler_error('run') }} FEE"
+    file = lines(
+        tmp_path / "lines.csv",
+        "invoice,sku,qty,price,invoice_date,customer_id,{% docs own %}",
+        *(
+            f'{i // 3},{code if i % 3 else "PORTAL FEE"},1,"2,5{i % 10}",2024-01-05,c1,'
+            "{% docs own %}"
+            for i in range(90)
+        ),
+    )
+    told = clone.init("--orders", file)
+    assert "PORTAL FEE are taken as fees" in told
+    build = clone.built(*INPUT)
+    assert verdicts(build) == (90, 90, 0, 0)
 
 
 def test_a_certain_table_is_proposed_without_a_doubt_of_its_columns(tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from perennial.faults import Fault
-from perennial.init.tables import TAKEN_NAMES, Place, opened, quoted
+from perennial.init.tables import TAKEN_NAMES, Place, is_writable, opened, quoted
 
 #: So many rows of a table are looked at; more would take long and tell little.
 MOST_ROWS = 1_000_000
@@ -137,12 +137,15 @@ class RawTable:
     is_sampled : bool
         Whether there are more rows than that.
     columns : tuple of Column
+    unreadable_names : tuple of str
+        Columns that are left out, for their names cannot stand in a model.
     """
 
     place: Place
     rows_count: int
     is_sampled: bool
     columns: tuple[Column, ...]
+    unreadable_names: tuple[str, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """Give the column of a name, if there is one, in whatever case."""
@@ -159,12 +162,11 @@ def inspect(place: Place) -> RawTable:
         If it cannot be read, or holds nothing.
     """
     with opened(place) as connection:
+        found = connection.execute("describe raw_table").fetchall()
         described = [
             (name, data_type)
-            for name, data_type, *_ in connection.execute(
-                "describe raw_table"
-            ).fetchall()
-            if name.lower() not in TAKEN_NAMES
+            for name, data_type, *_ in found
+            if name.lower() not in TAKEN_NAMES and is_writable(name)
         ]
         connection.execute(
             f"create temporary table seen as from raw_table limit {MOST_ROWS + 1}"
@@ -176,8 +178,13 @@ def inspect(place: Place) -> RawTable:
             _column(connection, name, data_type, rows_count)
             for name, data_type in described
         ]
+    known = {name for name, _ in described}
     return RawTable(
-        place, min(rows_count, MOST_ROWS), rows_count > MOST_ROWS, tuple(columns)
+        place,
+        min(rows_count, MOST_ROWS),
+        rows_count > MOST_ROWS,
+        tuple(columns),
+        tuple(_shown(name) for name, *_ in found if name not in known),
     )
 
 
@@ -242,8 +249,13 @@ def _column(
         least=least,
         most=most,
         negative_share=int(negative) / int(values) if values else 0.0,
-        common=tuple(value for (value,) in common),
+        common=tuple(_shown(value) for (value,) in common),
     )
+
+
+def _shown(text: str) -> str:
+    """Leave out what would steer a terminal."""
+    return "".join(one if one.isprintable() else " " for one in text)
 
 
 def words(name: str) -> str:

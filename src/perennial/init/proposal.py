@@ -22,7 +22,7 @@ from perennial.init.roles import (
     looks_like_cents,
     role_types,
 )
-from perennial.init.tables import ENDINGS, Place, opened, quoted
+from perennial.init.tables import ENDINGS, Place, is_writable, opened, quoted
 
 #: What others call a purchase and a refund, and a payment that came or failed.
 PURCHASES = {
@@ -387,6 +387,13 @@ def _recognise(domain: Domain) -> None:
         )
     if domain.lines is None and domain.entity == "orders":
         _look_at_guests(domain)
+    if domain.entity == "subscriptions":
+        _look_at_subscriptions(domain)
+    if domain.roles.table.unreadable_names:
+        domain.doubts.append(
+            f"{', '.join(domain.roles.table.unreadable_names)}: no model can have a "
+            "column of that name, and it is not read"
+        )
     if domain.roles.table.is_sampled:
         domain.doubts.append(
             f"only the first {domain.roles.table.rows_count:,} rows were looked at"
@@ -507,6 +514,23 @@ def _look_at_guests(domain: Domain) -> None:
         )
 
 
+def _look_at_subscriptions(domain: Domain) -> None:
+    mrr = domain.choices.get("mrr")
+    if mrr and not words(mrr.column.name).startswith(("mrr", "monthly")):
+        domain.doubts.append(
+            f"{mrr.column.name} is taken as the price of a month: divide by 12 what is "
+            "billed by the year"
+        )
+    for name in domain.roles.unused:
+        column = domain.roles.table.column(name)
+        trials = [one for one in column.common if "trial" in one.lower()]
+        if trials:
+            domain.doubts.append(
+                f"rows whose {name} is {trials[0]} count as subscriptions: deliver a "
+                "trial as events, or set it aside"
+            )
+
+
 @contextmanager
 def _typed(domain: Domain) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the raw table with a column for each role, as far as its values parse."""
@@ -563,7 +587,7 @@ def _lines(domain: Domain) -> Lines:
         fees = sorted(
             code
             for code, told in found
-            if code and (_FEE.search(code) or _FEE.search(told))
+            if code and is_writable(code) and (_FEE.search(code) or _FEE.search(told))
         )
         connection.execute(
             f"""

@@ -97,6 +97,8 @@ class Place:
             database, _, name = text.partition("#")
             schema, _, table = name.rpartition(".")
             default = "public" if _SERVER.match(text) else "main"
+            if not is_writable(name) or '"' in name:
+                raise UsageFault(f"{name[:60]!r} cannot stand in a model.")
             return cls(database=database, schema=schema or default, table=table)
         if _SERVER.match(text) or _is_database(text):
             raise UsageFault(
@@ -125,6 +127,11 @@ class Place:
 
     @classmethod
     def _of_files(cls, files: str, found: list[str]) -> "Place":
+        if not is_writable(files) or set(files) & set("'\""):
+            raise UsageFault(
+                f"{files}: a path with a quote, brace or backslash cannot stand in a "
+                "model. Rename the file, or link to it."
+            )
         formats = {ENDINGS.get(Path(file).suffix) for file in found}
         if len(formats) != 1 or None in formats:
             raise UsageFault(
@@ -134,6 +141,11 @@ class Place:
         (file_format,) = formats
         delimiter = _delimiter(found[0]) if file_format == "csv" else ","
         return cls(files=files, file_format=file_format, delimiter=delimiter)
+
+
+def is_writable(name: str) -> bool:
+    """Whether a name can stand in a model: dbt would run what stands in braces."""
+    return name.isprintable() and not set(name) & set("{}\\")
 
 
 def _is_database(text: str) -> bool:

@@ -491,7 +491,7 @@ def _readme(proposal: Proposal) -> str:
         for domain in domains
         for role, choice in domain.choices.items()
     ]
-    return _rendered(
+    text = _rendered(
         "README.md",
         name=proposal.name,
         database=place.database,
@@ -513,3 +513,5 @@ def _readme(proposal: Proposal) -> str:
             if domain.roles.unused
         },
     )
+    # dbt looks for its own tags in every page, and samples may hold anything
+    return text.replace("{%", "{ %").replace("{{", "{ {").replace("{#", "{ #")
