@@ -70,8 +70,7 @@ def run(
     while True:
         proposal = propose(name, root, tables, chosen, time_zone)
         proposal.doubts += not_used
-        if is_asking or is_writing:
-            show(proposal, console)
+        show(proposal, console)
         if not is_asking:
             break
         answer = typer.prompt(

@@ -37,6 +37,15 @@ _ISO = (
     "( ?(Z|[-+](0[0-9]|1[0-4])(:?[0-5][0-9])?))?)?"
 )
 
+
+def _signed(number: str) -> str:
+    """Write a condition on text: a number of that form with a currency sign."""
+    return (
+        "regexp_matches(text, '[$€£¥]') and regexp_full_match("
+        f"regexp_replace(text, '[$€£¥ ]', '', 'g'), '[-+]?({number})')"
+    )
+
+
 #: Each form of text, as a condition on it. Seconds and milliseconds since 1970 are
 #: numbers that would lie between the years 2000 and 2100.
 FORMS = {
@@ -47,8 +56,8 @@ FORMS = {
     "thousands": "regexp_full_match(text, '[-+]?[0-9]{1,3}(,[0-9]{3})*([.][0-9]+)?')",
     "decimal_comma": "regexp_full_match(text,"
     " '[-+]?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?')",
-    "money_sign": "regexp_full_match(text, '[-+]?[$€£¥] ?[-+]?[0-9][0-9.,]*"
-    "|[-+]?[0-9][0-9.,]* ?[$€£¥]')",
+    "money_sign": _signed("[0-9]{1,3}(,[0-9]{3})*([.][0-9]+)?|[0-9]+([.][0-9]+)?"),
+    "money_sign_decimal_comma": _signed("([0-9]{1,3}([.][0-9]{3})+|[0-9]+),[0-9]+"),
     "boolean": "lower(text) in ('true', 't', 'yes', '1', 'false', 'f', 'no', '0')",
     "epoch_seconds": "regexp_full_match(text, '[0-9]{9,10}')"
     " and try_cast(text as bigint) between 946684800 and 4102444800",
@@ -201,8 +210,9 @@ def _column(
     )
     forms = dict(FORMS)
     if data_type != "VARCHAR":  # the file says itself what it holds
-        for other in ("iso_time", "thousands", "decimal_comma", "money_sign", "email"):
+        for other in ("iso_time", "thousands", "decimal_comma", "email"):
             del forms[other]
+        del forms["money_sign"], forms["money_sign_decimal_comma"]
     else:
         forms |= {
             one: f"try_strptime(text, '{one}') is not null" for one in TIME_FORMATS

@@ -167,6 +167,38 @@ LEAST_SHARE = 0.5
 
 _CONTRACT = "macros/contract.sql"
 
+# Only what stands before three digits is between thousands: 12,50 stays as it is, and is
+# then refused where a point is meant to be before decimals.
+_WITHOUT_COMMAS = r"regexp_replace(TEXT, ',([0-9][0-9][0-9])', '\1', 'g')"
+_WITH_A_POINT = (
+    r"replace(regexp_replace(TEXT, '[.]([0-9][0-9][0-9])', '\1', 'g'), ',', '.')"
+)
+_WITHOUT_SIGN = "regexp_replace({column}, '[$€£¥ ]', '', 'g')"
+
+#: Forms of money as text: how they become plain numbers, and how that is told.
+_MONEY_TEXT = (
+    (
+        "thousands",
+        _WITHOUT_COMMAS.replace("TEXT", "{column}"),
+        "commas between thousands, which are taken out",
+    ),
+    (
+        "decimal_comma",
+        _WITH_A_POINT.replace("TEXT", "{column}"),
+        "a decimal comma, which is read as a point",
+    ),
+    (
+        "money_sign",
+        _WITHOUT_COMMAS.replace("TEXT", _WITHOUT_SIGN),
+        "a currency sign, which is taken out",
+    ),
+    (
+        "money_sign_decimal_comma",
+        _WITH_A_POINT.replace("TEXT", _WITHOUT_SIGN),
+        "a currency sign, which is taken out, and a decimal comma",
+    ),
+)
+
 
 @cache
 def contract(root: Path) -> dict[str, dict[str, Any]]:
@@ -554,39 +586,25 @@ def _as_decimal(column: Column, scale: int, is_in_cents: bool) -> Reading | None
         )
     if plain >= LEAST_SHARE:
         return _as_plain_decimal(column, scale, plain)
-    for form, clean, told in (
-        ("thousands", "replace({column}, ',', '')", "commas between thousands"),
-        (
-            "decimal_comma",
-            "replace(replace({column}, '.', ''), ',', '.')",
-            "a decimal comma",
-        ),
-        (
-            "money_sign",
-            "regexp_replace({column}, '[$€£¥ ,]', '', 'g')",
-            "a currency sign",
-        ),
-    ):
+    for form, clean, told in _MONEY_TEXT:
         share = shares.get(form, 0)
         if share >= LEAST_SHARE:
-            doubts = [
-                f"{name} has {told}, as in {_longest(column)}: they are taken out"
-            ]
+            doubt = f"{name} has {told}, as in {_longest(column)}"
             if form == "thousands" and shares.get("decimal_comma", 0) >= 0.95:
-                doubts = [
+                doubt = (
                     f"{name} has commas, as in {_longest(column)}, that may stand "
                     "between thousands or before decimals: the former is taken"
-                ]
+                )
             macro = "parsed_money" if scale == 2 else "parsed_decimal"
             digits = "" if scale == 2 else f", 18, {scale}"
-            # what stands in a string of Jinja needs its own kind of quotes
-            expression = "{{{{ " + macro + '("' + clean + '"' + digits + ") }}}}"
+            # a backslash in a string of Jinja is two of them
+            text = clean.replace("\\", "\\\\")
             return Reading(
                 "varchar",
                 share,
-                expression=expression,
+                expression="{{{{ " + macro + '("' + text + '"' + digits + ") }}}}",
                 number=clean,
-                doubts=tuple(doubts),
+                doubts=(doubt,),
             )
     return Reading(f"decimal(18, {scale})", plain)
 
