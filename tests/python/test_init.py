@@ -413,6 +413,17 @@ def test_lines_of_invoices_are_added_up_and_an_unreadable_one_refuses_its_invoic
         ("5006", Decimal("0.21"), "purchase", "2024-02-02 10:00:00"),
         ("CR77", Decimal("-2.50"), "refund", "2024-02-03 10:00:00"),
     ]
+    # a later file is read alone, and the invoices of the others stay
+    lines(
+        tmp_path / "exports" / "lines_2024_03.csv",
+        "InvoiceNo,SKU,Qty,UnitPrice,InvoiceDate,ClientId",
+        "8000,SKU3,2,5.00,2024-04-01 10:00:00,k1",
+    )
+    build = clone.built(*INPUT, "--vars", '{"refused_rows_threshold": 0.05}')
+    assert verdicts(build) == (955, 946, 4, 5)
+    assert build.rows(
+        "select distinct reading_id from staging.base_own__invoices order by 1"
+    ) == [(1,), (2,), (3,)]
 
 
 def test_a_folder_of_subscriptions_and_usage_is_told_apart_by_its_names(

@@ -167,8 +167,8 @@ LEAST_SHARE = 0.5
 
 _CONTRACT = "macros/contract.sql"
 
-# Only what stands before three digits is between thousands: 12,50 stays as it is, and is
-# then refused where a point is meant to be before decimals.
+# Only what stands before three digits is between thousands: 12,50 stays as it is, and
+# is then refused where a point is meant to be before decimals.
 _WITHOUT_COMMAS = r"regexp_replace(TEXT, ',([0-9][0-9][0-9])', '\1', 'g')"
 _WITH_A_POINT = (
     r"replace(regexp_replace(TEXT, '[.]([0-9][0-9][0-9])', '\1', 'g'), ',', '.')"
