@@ -310,11 +310,11 @@ def test_every_fit_status_is_accepted_and_explained(master):
 def test_a_marker_that_is_not_there_is_told_in_one_line():
     """Told by the workers, xdist took it for a crash of theirs."""
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "2", "-m", "loader and not slow"],
+        [sys.executable, "-m", "pytest", "-n", "2", "-m", "loader and not quick"],
         cwd=ROOT,
         capture_output=True,
         text=True,
     )
     assert finished.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "there is no marker called slow" in finished.stderr
+    assert "there is no marker called quick" in finished.stderr
     assert "INTERNALERROR" not in finished.stdout + finished.stderr
