@@ -167,34 +167,34 @@ LEAST_SHARE = 0.5
 
 _CONTRACT = "macros/contract.sql"
 
-# Only what stands before three digits is between thousands: 12,50 stays as it is, and
-# is then refused where a point is meant to be before decimals.
-_WITHOUT_COMMAS = r"regexp_replace(TEXT, ',([0-9][0-9][0-9])', '\1', 'g')"
-_WITH_A_POINT = (
-    r"replace(regexp_replace(TEXT, '[.]([0-9][0-9][0-9])', '\1', 'g'), ',', '.')"
-)
+# As the macro plain_number has it, for a look at a table before there is a model.
 _WITHOUT_SIGN = "regexp_replace({column}, '[$€£¥ ]', '', 'g')"
+_WITHOUT_COMMAS = f"regexp_replace({_WITHOUT_SIGN}, ',([0-9][0-9][0-9])', '\\1', 'g')"
+_WITH_A_POINT = (
+    f"replace(regexp_replace({_WITHOUT_SIGN}, '[.]([0-9][0-9][0-9])', '\\1', 'g'),"
+    " ',', '.')"
+)
 
 #: Forms of money as text: how they become plain numbers, and how that is told.
 _MONEY_TEXT = (
     (
         "thousands",
-        _WITHOUT_COMMAS.replace("TEXT", "{column}"),
+        _WITHOUT_COMMAS,
         "commas between thousands, which are taken out",
     ),
     (
         "decimal_comma",
-        _WITH_A_POINT.replace("TEXT", "{column}"),
+        _WITH_A_POINT,
         "a decimal comma, which is read as a point",
     ),
     (
         "money_sign",
-        _WITHOUT_COMMAS.replace("TEXT", _WITHOUT_SIGN),
+        _WITHOUT_COMMAS,
         "a currency sign, which is taken out",
     ),
     (
         "money_sign_decimal_comma",
-        _WITH_A_POINT.replace("TEXT", _WITHOUT_SIGN),
+        _WITH_A_POINT,
         "a currency sign, which is taken out, and a decimal comma",
     ),
 )
@@ -597,12 +597,12 @@ def _as_decimal(column: Column, scale: int, is_in_cents: bool) -> Reading | None
                 )
             macro = "parsed_money" if scale == 2 else "parsed_decimal"
             digits = "" if scale == 2 else f", 18, {scale}"
-            # a backslash in a string of Jinja is two of them
-            text = clean.replace("\\", "\\\\")
+            comma = ", decimal_comma=true" if clean == _WITH_A_POINT else ""
+            call = f"plain_number('{{column}}'{comma})"
             return Reading(
                 "varchar",
                 share,
-                expression="{{{{ " + macro + '("' + text + '"' + digits + ") }}}}",
+                expression=f"{{{{{{{{ {macro}({call}{digits}) }}}}}}}}",
                 number=clean,
                 doubts=(doubt,),
             )

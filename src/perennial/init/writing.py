@@ -158,7 +158,7 @@ def _expression(choice: Choice) -> str:
 
 def _formatted(expression: str, column: str) -> str:
     # a quoted name inside a string of Jinja
-    inside = column.replace("\\", "\\\\").replace('"', '\\"')
+    inside = column.replace("'", "\\'")
     is_macro = expression.startswith("{{{{")
     return expression.format(column=inside if is_macro else column)
 
