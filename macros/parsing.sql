@@ -5,6 +5,20 @@
     {{ perennial.parsed_decimal(text, 18, 2) }}
 {%- endmacro %}
 
+{#- Text of a number as a person writes it, without a currency sign and without what
+    stands between thousands. Only a mark before three digits does: 12,50 keeps its comma
+    where commas are between thousands, and is then no number. -#}
+{% macro plain_number(text, decimal_comma=false) -%}
+    {%- set unsigned -%} regexp_replace({{ text }}, '[$€£¥ ]', '', 'g') {%- endset -%}
+    {%- if decimal_comma -%}
+        replace(
+            regexp_replace({{ unsigned }}, '[.]([0-9][0-9][0-9])', '\1', 'g'), ',', '.'
+        )
+    {%- else -%}
+        regexp_replace({{ unsigned }}, ',([0-9][0-9][0-9])', '\1', 'g')
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro parsed_decimal(text, precision, scale) -%}
     case
         when

@@ -135,10 +135,14 @@
     {{ return(perennial.checked_setting(name, value, specification)) }}
 {%- endmacro %}
 
-{#- What the connector in use knows better, by the setting's name. -#}
+{#- What the connector in use knows better, by the setting's name: in the var
+    connector_settings, or in a macro <connector>__settings, as `perennial init` writes
+    one into macros/connectors. Only a macro can be had while dbt reads the project
+    without that a file of the project is changed. -#}
 {% macro connector_settings() -%}
     {%- set all_connectors = var('connector_settings', {}) -%}
-    {%- set settings = all_connectors.get(var('connector'), {})
+    {%- set own = context.get(var('connector') ~ '__settings') -%}
+    {%- set settings = all_connectors.get(var('connector'), own() if own else {})
         if all_connectors is mapping else none -%}
     {%- if settings is not mapping -%}
         {{ exceptions.raise_compiler_error(

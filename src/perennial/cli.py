@@ -1,6 +1,8 @@
 """The command line: thin, dbt stays the interface for people who know dbt."""
 
+import datetime
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
@@ -49,6 +51,10 @@ Connector = Annotated[
     ),
 ]
 
+RawTable = Annotated[
+    str | None, typer.Option(metavar="TABLE", help="Where these rows lie.")
+]
+
 
 @app.command()
 def build(
@@ -81,6 +87,80 @@ def build(
     except Fault as fault:  # only a part was built
         told = str(fault)
     console.print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+doctor_app = typer.Typer(no_args_is_help=True, help="Look at what a build left.")
+app.add_typer(doctor_app, name="doctor")
+
+
+@doctor_app.command()
+def data(
+    connector: Annotated[
+        str | None,
+        typer.Option(
+            "--connector",
+            "-c",
+            envvar="PERENNIAL_CONNECTOR",
+            help="Whose raw tables; what was built last if not said.",
+        ),
+    ] = None,
+) -> None:
+    """Print what was read, set aside, refused and why, history, gaps and late rows.
+
+    Example: `perennial doctor data --connector cdnow`
+    """
+    from perennial.doctor import advice, data_page
+
+    project = Project.find(connector) if connector else Project.built_last()
+    page = data_page(project)
+    console = _console()
+    built = datetime.datetime.fromtimestamp(project.working_file.stat().st_mtime)
+    console.print(
+        f"{project.connector}: {project.working_file}, built {built:%Y-%m-%d %H:%M}; "
+        f"{page.customers_count:,} customers, scored as of {page.score_date}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    _print_table(
+        console,
+        "Lines",
+        ("domain", "delivered", "accepted", "set aside", "refused"),
+        [row[:-1] for row in page.coverage],
+    )
+    _print_table(
+        console,
+        "Not used, and why",
+        ("what", "domain", "reason", "lines", "first one"),
+        page.unused,
+    )
+    _print_table(
+        console,
+        "Files",
+        ("raw table", "read", "copies", "read again", "last reading"),
+        page.files,
+    )
+    _print_table(
+        console,
+        "History of accepted rows",
+        ("domain", "first day", "last day", "days", "longest gap", "known late"),
+        [
+            (
+                h.entity,
+                h.first_date,
+                h.last_date,
+                h.days_count,
+                h.gap_days,
+                h.late_count,
+            )
+            for h in page.histories
+        ],
+    )
+    _print_table(console, "Not delivered", ("domain", "what it costs"), page.missing)
+    told = advice(page)
+    print("\nLook at" if told else "\nNothing asks for attention.")
+    for line in told:
+        console.print(f"  - {line}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -246,6 +326,67 @@ def generate(
 
 
 @app.command()
+def init(
+    name: Annotated[
+        str, typer.Argument(help="Of the connector: a folder of models/staging.")
+    ],
+    customers: RawTable = None,
+    orders: RawTable = None,
+    subscriptions: RawTable = None,
+    events: RawTable = None,
+    tickets: RawTable = None,
+    touches: RawTable = None,
+    folder: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="A folder of files, or a database, whose names say the domain.",
+        ),
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Set a role yourself: orders.amount=total; may be given repeatedly. "
+            "With :cents for whole hundredths, without a column to leave it out."
+        ),
+    ] = None,
+    time_zone: Annotated[
+        str, typer.Option(help="Of times that name none, and of your days.")
+    ] = "UTC",
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the files, and write none.")
+    ] = False,
+) -> None:
+    """Write a connector for tables of your own: staging models that you then own.
+
+    A table is a file, a folder, a pattern, or DATABASE#TABLE. It edits no file of the
+    project. Example: `perennial init shop --orders orders.csv`
+    """
+    from perennial.init.asking import run
+
+    given = {
+        "customers": customers,
+        "orders": orders,
+        "subscriptions": subscriptions,
+        "events": events,
+        "tickets": tickets,
+        "touches": touches,
+    }
+    run(
+        name,
+        Project.find(DEFAULT_CONNECTOR).root,
+        {entity: text for entity, text in given.items() if text},
+        folder,
+        by_hand=role or [],
+        time_zone=time_zone,
+        is_asking=not (yes or dry_run),
+        is_writing=not dry_run,
+        console=_console(),
+    )
+
+
+@app.command()
 def version() -> None:
     """Print the versions that scores depend on."""
     packages = ("dbt-core", "dbt-duckdb", "duckdb", "lifetimes", "numpy", "scipy")
@@ -260,6 +401,22 @@ def main() -> None:
     except Fault as fault:
         print(f"perennial: {fault}", file=sys.stderr)
         sys.exit(fault.exit_code)
+
+
+def _print_table(
+    console: Console, title: str, names: Iterable[str], rows: list[tuple]
+) -> None:
+    if not rows:
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for number, name in enumerate(names):
+        is_number = isinstance(rows[0][number], int)
+        table.add_column(name, justify="right" if is_number else "left")
+    for row in rows:
+        cells = [f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row]
+        table.add_row(*map(Text, cells))
+    print(f"\n{title}")
+    console.print(table, highlight=False)
 
 
 def _console() -> Console:

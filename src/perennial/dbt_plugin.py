@@ -21,7 +21,8 @@ class Plugin(BasePlugin):
     """Prepares the connection.
 
     Its ``config`` in profiles.yml may name ``extensions``, a list of keys of
-    `EXTENSIONS`, which are loaded before dbt-duckdb attaches databases.
+    `EXTENSIONS`, which are loaded before dbt-duckdb attaches databases; what an
+    attached database needs is loaded without being named.
     """
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
@@ -32,7 +33,9 @@ class Plugin(BasePlugin):
         DbtRuntimeError
             If an extension is unknown, or its wheel is not installed.
         """
-        named = plugin_config.get("extensions") or []
+        attached = (self.creds.attach or []) if self.creds is not None else []
+        needed = [one.type for one in attached if one.type in EXTENSIONS]
+        named = {*(plugin_config.get("extensions") or []), *needed}
         self._extensions = {name: extension_file(name) for name in named}
         self._secrets: list[Secret] = []
         if self.creds is not None and self.creds.path != ":memory:":

@@ -70,11 +70,7 @@ class Project:
                 f"There is no perennial project in {here} or above it: "
                 "change into the folder that you cloned."
             )
-        known = sorted(
-            path.name
-            for path in (root / "models" / "staging").iterdir()
-            if path.is_dir()
-        )
+        known = _connectors(root)
         if connector not in known:
             raise UsageFault(
                 f"There is no connector called {connector[:60]!r}: "
@@ -82,6 +78,30 @@ class Project:
             )
         home = os.environ.get("PERENNIAL_HOME")
         return cls(root, Path(home).absolute() if home else root, connector)
+
+    @classmethod
+    def built_last(cls) -> "Project":
+        """Find the project, with the connector whose working file is the newest.
+
+        Raises
+        ------
+        Fault
+            If none was built yet.
+        """
+        project = cls.find(DEFAULT_CONNECTOR)
+        known = _connectors(project.root)
+        built = [
+            file
+            for file in (project.home / "warehouse").glob("*.duckdb")
+            if file.stem in known
+        ]
+        if not built:
+            raise Fault(
+                f"Nothing was built in {project.home / 'warehouse'} yet: "
+                "run perennial build."
+            )
+        newest = max(built, key=lambda file: file.stat().st_mtime_ns)
+        return cls(project.root, project.home, newest.stem)
 
     @classmethod
     def of_file(cls, file: Path) -> "Project":
@@ -167,6 +187,11 @@ def lock_message(error: str) -> str | None:
         f"{file} is in use by another process (PID {holder}): "
         "wait for that build, or close the program that has the file open."
     )
+
+
+def _connectors(root: Path) -> list[str]:
+    staging = root / "models" / "staging"
+    return sorted(path.name for path in staging.iterdir() if path.is_dir())
 
 
 def _is_perennial(folder: Path) -> bool:

@@ -195,10 +195,12 @@ class Shop:
         )
 
 
-def install_shop(folder: Path) -> Path:
+def install_shop(folder: Path, project: Path = PROJECT) -> Path:
     """Copy the project, and install perennial in it as its user would."""
-    skip = shutil.ignore_patterns("dbt_packages", "target", "logs", "*.lock.yml")
-    shutil.copytree(PROJECT, folder, ignore=skip)
+    skip = shutil.ignore_patterns(
+        *("dbt_packages", "target", "logs", "*lock.yml", "*.duckdb")
+    )
+    shutil.copytree(project, folder, ignore=skip)
     (folder / "packages.yml").write_text(f"packages:\n  - local: {ROOT}\n")
     finished = subprocess.run(
         [DBT, "deps"], cwd=folder, capture_output=True, text=True, check=False

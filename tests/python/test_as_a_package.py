@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 from conftest import ROOT
+from shop import install_shop
 
 PROJECT = """
 name: shop
@@ -72,3 +73,50 @@ def test_the_marts_are_built_from_the_adopters_staging_model(tmp_path):
     # the newest day counts as incomplete, unless the connector says otherwise
     assert 0 <= customers - scores <= 1
     assert customers == 300
+
+
+def test_a_project_with_models_seeds_and_hooks_of_its_own_is_not_disturbed(tmp_path):
+    """Its settings hold, its schemas and hooks stay, and it reads our marts."""
+    folder = install_shop(tmp_path / "bakery", ROOT / "tests" / "package_use")
+    dbt("build", folder=folder)
+    with duckdb.connect(str(folder / "bakery.duckdb"), read_only=True) as connection:
+
+        def row(query: str) -> tuple:
+            (found,) = connection.execute(query).fetchall()
+            return found
+
+        (own,) = row(
+            "select list(table_name order by table_name) from duckdb_tables()"
+            " where schema_name = 'main'"
+        )
+        assert own == [
+            "best_customers",
+            "run_ended",
+            "sales",
+            "stg_bakery__customers",
+            "stg_bakery__orders",
+        ]
+        sold = row(
+            "select count(*) filter (where pence > 0),"
+            " count(*) filter (where pence < 0), sum(pence)"
+            " from main.sales where card is not null"
+        )
+        assert sold == row(
+            "select count(*) filter (where kind = 'purchase'),"
+            " count(*) filter (where kind = 'refund'), sum(amount) * 100"
+            " from marts.fct_orders"
+        )
+        assert row(
+            "select exclude_reason, count(*) from input.excluded_rows group by all"
+        ) == ("guest", 40)
+        assert row("select list(distinct horizon_days) from marts.clv_scores") == (
+            [60],
+        )
+        assert row(
+            "select count(*), count(*) filter (where expected_value > 0)"
+            " from main.best_customers"
+        ) == (10, 10)
+        assert row(
+            "select list(distinct country), bool_or(is_orphan)"
+            " from input.input_customers"
+        ) == (["GB"], False)
