@@ -195,12 +195,10 @@ features as (
         -- how long it took
         {{ ratio(
             'recent.response_seconds_90d', 'recent.answered_tickets_count_90d * 3600'
-        ) }}
-            as first_response_hours_90d,
+        ) }} as first_response_hours_90d,
         {{ ratio(
             'recent.resolution_seconds_90d', 'recent.resolved_tickets_count_90d * 3600'
-        ) }}
-            as resolution_hours_90d,
+        ) }} as resolution_hours_90d,
 
         -- how satisfied
         {{ or_none('recent.rated_tickets_count_90d', 'tickets') }}

@@ -9,6 +9,7 @@ versions as (
     select
         customer_id,
         touch_id,
+        loaded_at,
         not coalesce(is_control, false) as is_sent,
         offer is not null as is_offer,
         {{ business_day('sent_at') }} as sent_date,
@@ -27,6 +28,7 @@ dated as (
     select
         customer_id,
         touch_id,
+        loaded_at,
         is_sent,
         is_offer,
         sent_date,
