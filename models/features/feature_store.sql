@@ -12,7 +12,9 @@ features as (
 
     from {{ ref('feat_customers') }}
 
-    {% for theme in ['purchases', 'engagement'] -%}
+    {% for theme in [
+        'purchases', 'engagement', 'subscription', 'support', 'marketing'
+    ] -%}
         inner join {{ ref('feat_' ~ theme) }}
             using (customer_id, as_of_date, feature_set_version)
 

@@ -57,6 +57,7 @@ periods as (
         known_date,
         from_date,
         to_date,
+        superseded_date,
         contract_ends_date,
         ended_date,
         cancel_reason,
