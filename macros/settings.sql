@@ -33,10 +33,16 @@
             'type': 'integer', 'least': 1, 'most': 366, 'default': 30,
             'meaning': 'days between two training dates',
         },
+        'churn_definition': {
+            'type': 'choice',
+            'choices': ['no_order', 'no_use', 'subscription_ended', 'either'],
+            'default': 'either',
+            'meaning': 'what within the horizon makes a customer lost; either is a subscription that ended, or neither an order nor use',
+        },
         'hiatus_days': {
             'unit': 'days',
             'type': 'integer', 'least': 1, 'most': 3650, 'default': 90,
-            'meaning': 'silent for longer, a customer counts as gone in the baseline hiatus_rule',
+            'meaning': 'silent for longer, a customer without a subscription has lapsed and is nobody to lose; gone in the baseline hiatus_rule',
         },
         'minimum_repeat_customers': {
             'unit': 'customers',

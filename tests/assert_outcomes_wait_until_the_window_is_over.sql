@@ -7,7 +7,7 @@ select
     outcomes.horizon_days,
     outcomes.is_active
 
-from {{ ref('outcome_purchases') }} as outcomes
+from {{ ref('outcome_value') }} as outcomes
 
 cross join {{ ref('int_score_date') }} as clock
 
