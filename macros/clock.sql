@@ -21,3 +21,13 @@
     {{ perennial.is_past(day, as_of_date) }}
     and {{ perennial.days_between(day, as_of_date) }} < {{ window_days }}
 {%- endmacro %}
+
+{#- True for a row that told, at the end of as_of_date, how things were: it was known by
+    then, and nothing newer was. -#}
+{% macro is_known(known_date, told_again_date, as_of_date) -%}
+    {{ perennial.is_past(known_date, as_of_date) }}
+    and (
+        {{ told_again_date }} is null
+        or not {{ perennial.is_past(told_again_date, as_of_date) }}
+    )
+{%- endmacro %}

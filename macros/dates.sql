@@ -8,6 +8,13 @@
     date_diff('day', {{ first_date }}, {{ last_date }})
 {%- endmacro %}
 
+{#- Every day from the first to the last, a row each. -#}
+{% macro each_day(first_date, last_date) -%}
+    cast(
+        unnest(generate_series({{ first_date }}, {{ last_date }}, interval 1 day)) as date
+    )
+{%- endmacro %}
+
 {#- First day of the month that a day lies in. -#}
 {% macro month_of(date) -%}
     cast(date_trunc('month', {{ date }}) as date)

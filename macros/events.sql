@@ -4,8 +4,21 @@
     loaded_at,
     known_date,
     superseded_date,
+    reading_id,
+    file_path,
     source_file,
     source_line
+{%- endmacro %}
+
+{#- What tells a delivered event from the others of its reading: its line where every
+    file knows the numbers of its lines, or else what it says. -#}
+{% macro event_line() -%}
+    {%- set formats = [] -%}
+    {%- for source in (graph.sources.values() if execute else [])
+        if source.source_name ~ '.' ~ source.name in event_sources() -%}
+        {%- do formats.append(file_format(source)) -%}
+    {%- endfor -%}
+    {{ 'source_line' if formats | unique | list == ['parquet'] else event_content() }}
 {%- endmacro %}
 
 {#- Hash of an event's id: rows with the same one are copies, versions or a conflict. -#}
@@ -103,4 +116,100 @@
         cast(null as bigint) as source_line,
         cast(null as varchar) as source_text
     where false
+{%- endmacro %}
+
+{#- Before a run counts days: those that are no more, or of which more was told. -#}
+{% macro forget_days() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where
+            (activity_date, day_state) not in (
+                select (activity_date, day_state) from {{ ref('int_event_day_states') }}
+            )
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The days that have to be counted, in parts: by month where no file would be read
+    often for it, or else all at once. Each part names its days and files. -#}
+{% macro event_batches(states) -%}
+    {%- set event_days = ref('int_event_days') -%}
+    {%- set current_files = ref('int_current_files') -%}
+    {%- if not execute or not event_sources() or not load_relation(states) -%}
+        {{ return([{'paths': []}]) }}
+    {%- endif -%}
+    {%- set query -%}
+        with
+
+        new_days as (
+
+            select activity_date
+
+            from {{ states }}
+
+            {% if is_incremental() -%}
+                where (activity_date, day_state) not in (
+                    select distinct (activity_date, day_state) from {{ this }}
+                )
+            {%- endif %}
+
+        ),
+
+        file_months as (
+
+            select
+                date_trunc('month', event_days.activity_date) as month,
+                files.file_path,
+                files.lines_count,
+                min(event_days.activity_date) as first_date,
+                max(event_days.activity_date) as last_date
+
+            from {{ event_days }} as event_days
+
+            inner join new_days
+                on event_days.activity_date = new_days.activity_date
+
+            inner join {{ current_files }} as files
+                on event_days.reading_id = files.reading_id
+
+            group by 1, 2, 3
+
+        ),
+
+        reading as (
+
+            select
+                sum(lines_count) <= 2 * (
+                    select sum(lines_count)
+                    from (select distinct file_path, lines_count from file_months)
+                ) as is_by_month
+
+            from file_months
+
+        )
+
+        select
+            min(file_months.first_date) as first_date,
+            max(file_months.last_date) as last_date,
+            to_json(list(distinct file_months.file_path order by file_months.file_path))
+                as paths
+
+        from file_months
+
+        cross join reading
+
+        group by case when reading.is_by_month then file_months.month end
+
+        order by first_date
+    {%- endset -%}
+    {%- set batches = [] -%}
+    {%- for row in run_query(query).rows -%}
+        {%- do batches.append({
+            'first_date': row.first_date, 'last_date': row.last_date,
+            'paths': fromjson(row.paths),
+        }) -%}
+    {%- endfor -%}
+    {%- set nothing = {
+        'first_date': '1970-01-01', 'last_date': '1970-01-01', 'paths': ['']
+    } -%}
+    {{ return(batches or [nothing]) }}
 {%- endmacro %}

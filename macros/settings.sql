@@ -16,7 +16,7 @@
         },
         'origin_dates': {
             'type': 'dates', 'default': [],
-            'meaning': 'pinned dates of the backtest; counted back from the score date if empty',
+            'meaning': 'pinned dates of the backtest; dates of the grid, counted back from the score date, if empty',
         },
         'origins_count': {
             'unit': 'dates',
@@ -28,10 +28,19 @@
             'type': 'integer', 'least': 1, 'most': 100, 'default': 4,
             'meaning': 'how many dates before an origin a model learns from',
         },
-        'training_step_days': {
+        'training_grid': {
+            'type': 'choice', 'choices': ['month', 'week'], 'default': 'month',
+            'meaning': 'the dates that models may learn from: ends of months or of weeks',
+        },
+        'grid_dates_count': {
+            'unit': 'dates',
+            'type': 'integer', 'least': 0, 'most': 1000, 'default': 24,
+            'meaning': 'how many dates of the grid keep their features, the newest ones, besides those that models need',
+        },
+        'daily_dates_kept_days': {
             'unit': 'days',
-            'type': 'integer', 'least': 1, 'most': 366, 'default': 30,
-            'meaning': 'days between two training dates',
+            'type': 'integer', 'least': 1, 'most': 3650, 'default': 35,
+            'meaning': 'for how long the features of a daily score date are kept',
         },
         'churn_definition': {
             'type': 'choice',

@@ -27,6 +27,8 @@ days as (
 
     from {{ ref('int_customer_days') }}
 
+    where entity = 'orders' and told_again_date is null
+
 )
 
 select

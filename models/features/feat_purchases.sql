@@ -1,33 +1,66 @@
--- Grain: one row per customer per as_of_date on which the customer had ordered.
+-- Grain: one row per customer known by then and as_of_date.
 -- What a customer had bought, how lately and how steadily, as known at the end of
 -- as_of_date. `known_days` is where the clock is drawn: no later line sees a future.
 
+{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+
+{%- set windows = [
+    {
+        'name': 'order_days_count', 'operation': 'count',
+        'windows': [7, 30, 90, 365], 'before': [90],
+    },
+    {
+        'name': 'order_amount', 'operation': 'sum', 'measure': 'order_amount',
+        'type': money(), 'windows': [7, 30, 90, 365], 'before': [90],
+    },
+] %}
+
 with
 
-as_of_dates as (
-
-    select as_of_date from {{ ref('int_as_of_dates') }}
-
-),
-
--- what was known of a day from known_date on, until more was told of it
-told_days as (
+customers as (
 
     select
         customer_id,
+        as_of_date,
+        feature_set_version
+
+    from {{ ref('feat_customers') }}
+
+    where {{ is_new_date('as_of_date') }}
+
+),
+
+as_of_days as (
+
+    select
+        as_of_date,
         activity_date,
-        known_date,
-        lead(known_date) over telling as told_again_date,
-        sum(orders_count) over telling as orders_count,
-        sum(order_amount) over telling as order_amount,
-        sum(refund_amount) over telling as refund_amount
+        days_before
 
-    from {{ ref('int_customer_days') }}
+    from {{ ref('int_as_of_days') }}
 
-    window telling as (
-        partition by customer_id, activity_date
-        order by known_date asc
-    )
+    where {{ is_new_date('as_of_date') }}
+
+),
+
+known_days as (
+
+    select
+        days.customer_id,
+        as_of_days.as_of_date,
+        days.activity_date,
+        as_of_days.days_before,
+        days.orders_count,
+        days.order_amount,
+        days.refund_amount
+
+    from {{ ref('int_order_days') }} as days
+
+    inner join as_of_days
+        on days.activity_date = as_of_days.activity_date
+        and {{ is_known(
+            'days.known_date', 'days.told_again_date', 'as_of_days.as_of_date'
+        ) }}
 
 ),
 
@@ -36,43 +69,13 @@ told_days as (
 order_days as (
 
     select
-        customer_id,
-        activity_date,
-        known_date,
-        told_again_date,
-        orders_count,
-        order_amount,
+        *,
         order_amount + refund_amount as kept_amount,
         refund_amount = 0 or order_amount + refund_amount > 0 as is_kept
 
-    from told_days
+    from known_days
 
     where orders_count > 0
-
-),
-
-known_days as (
-
-    select
-        order_days.customer_id,
-        as_of_dates.as_of_date,
-        order_days.activity_date,
-        order_days.orders_count,
-        order_days.order_amount,
-        order_days.kept_amount,
-        order_days.is_kept,
-        {{ is_recent(
-            'order_days.activity_date', 'as_of_dates.as_of_date', 90
-        ) }} as is_in_90d
-
-    from as_of_dates
-
-    inner join order_days
-        on {{ is_past('order_days.known_date', 'as_of_dates.as_of_date') }}
-        and (
-            order_days.told_again_date is null
-            or not {{ is_past('order_days.told_again_date', 'as_of_dates.as_of_date') }}
-        )
 
 ),
 
@@ -86,22 +89,76 @@ history as (
         cast(sum(orders_count) as bigint) as orders_count,
         count(*) as order_days_count,
         cast(sum(order_amount) as {{ money() }}) as total_order_amount,
-        cast(min_by(order_amount, activity_date) as {{ money() }})
-            as first_order_day_amount,
+        max(order_amount) as largest_order_day_amount,
+        min_by(order_amount, activity_date) as first_order_day_amount,
+        max_by(order_amount, activity_date) as last_order_day_amount,
         count(*) filter (where is_kept) as kept_days_count,
         coalesce(sum(kept_amount) filter (where is_kept), 0) as kept_amount,
         min_by(case when is_kept then 1 else 0 end, activity_date)
             as kept_first_days_count,
         min_by(case when is_kept then kept_amount else 0 end, activity_date)
             as kept_first_amount,
-        count(*) filter (where is_in_90d) as order_days_count_90d,
-        cast(
-            coalesce(sum(order_amount) filter (where is_in_90d), 0) as {{ money() }}
-        ) as order_amount_90d
+        {{ window_features(windows) }}
+
+    from order_days
+
+    group by customer_id, as_of_date
+
+),
+
+-- money may come back on a day without an order
+refunds as (
+
+    select
+        customer_id,
+        as_of_date,
+        cast(-sum(refund_amount) as {{ money() }}) as total_refund_amount
 
     from known_days
 
+    where refund_amount <> 0
+
     group by customer_id, as_of_date
+
+),
+
+gaps as (
+
+    select
+        gaps.customer_id,
+        as_of_days.as_of_date,
+        cast(count(*) as double) as gaps_count,
+        sum(gaps.gap_days) as gap_days,
+        sum(gaps.gap_days * gaps.gap_days) as squared_gap_days,
+        median(gaps.gap_days) as median_days_between_orders
+
+    from {{ ref('int_order_gaps') }} as gaps
+
+    inner join as_of_days
+        on gaps.activity_date = as_of_days.activity_date
+        and {{ is_known(
+            'gaps.known_date', 'gaps.told_again_date', 'as_of_days.as_of_date'
+        ) }}
+
+    group by gaps.customer_id, as_of_days.as_of_date
+
+),
+
+categories as (
+
+    select
+        categories.customer_id,
+        dates.as_of_date,
+        count(distinct categories.category) as categories_count
+
+    from (select distinct as_of_date from as_of_days) as dates
+
+    inner join {{ ref('int_customer_categories') }} as categories
+        on {{ is_known(
+            'categories.known_date', 'categories.told_again_date', 'dates.as_of_date'
+        ) }}
+
+    group by categories.customer_id, dates.as_of_date
 
 ),
 
@@ -117,41 +174,81 @@ repeats as (
 
 ),
 
-measured as (
+features as (
 
     select
         -- keys
-        customer_id,
-        as_of_date,
+        customers.customer_id,
+        customers.as_of_date,
+        customers.feature_set_version,
 
         -- how often
-        orders_count,
-        order_days_count,
-        repeat_order_days_count,
-        order_days_count_90d,
+        {{ or_none('repeats.orders_count', 'orders') }} as orders_count,
+        {{ or_none('repeats.order_days_count', 'orders') }} as order_days_count,
+        repeats.repeat_order_days_count,
+        {%- for days in ['7d', '30d', '90d', '365d', '90d_before'] %}
+        {{ or_none('repeats.order_days_count_' ~ days, 'orders') }} as order_days_count_{{ days }},
+        {%- endfor %}
+        {{ velocity(
+            'repeats.order_days_count_30d', 30, 'repeats.order_days_count_90d', 90
+        ) }} as order_velocity,
 
         -- how lately and for how long
-        first_order_date,
-        last_order_date,
-        {{ days_between('first_order_date', 'last_order_date') }}
+        repeats.first_order_date,
+        repeats.last_order_date,
+        {{ days_between('repeats.first_order_date', 'repeats.last_order_date') }}
             as days_first_to_last_order,
-        {{ days_between('first_order_date', 'as_of_date') }}
+        {{ days_between('repeats.first_order_date', 'customers.as_of_date') }}
             as days_since_first_order,
-        {{ days_between('last_order_date', 'as_of_date') }}
+        {{ days_between('repeats.last_order_date', 'customers.as_of_date') }}
             as days_since_last_order,
 
-        -- how much: an average is an exact sum over a count
-        total_order_amount,
-        first_order_day_amount,
-        repeat_order_amount,
-        order_amount_90d,
-        cast(total_order_amount as double) / order_days_count
-            as mean_order_day_amount,
-        cast(repeat_order_amount as double) / nullif(kept_repeat_days_count, 0)
-            as mean_repeat_order_day_amount
+        -- how steadily
+        gaps.median_days_between_orders,
+        round(
+            sqrt(
+                gaps.gaps_count * gaps.squared_gap_days - gaps.gap_days * gaps.gap_days
+            ) / nullif(gaps.gap_days, 0),
+            6
+        ) as order_gap_variation,
 
-    from repeats
+        -- how much: an average is an exact sum over a count
+        {{ or_none('repeats.total_order_amount', 'orders') }} as total_order_amount,
+        repeats.first_order_day_amount,
+        repeats.last_order_day_amount,
+        repeats.largest_order_day_amount,
+        repeats.repeat_order_amount,
+        {%- for days in ['7d', '30d', '90d', '365d', '90d_before'] %}
+        {{ or_none('repeats.order_amount_' ~ days, 'orders') }} as order_amount_{{ days }},
+        {%- endfor %}
+        cast(repeats.total_order_amount as double) / repeats.order_days_count
+            as mean_order_day_amount,
+        cast(repeats.repeat_order_amount as double)
+        / nullif(repeats.kept_repeat_days_count, 0) as mean_repeat_order_day_amount,
+        {{ or_none('refunds.total_refund_amount', 'orders') }} as total_refund_amount,
+        {{ ratio(
+            'coalesce(refunds.total_refund_amount, 0)', 'repeats.total_order_amount'
+        ) }} as refund_rate,
+        {{ or_none('categories.categories_count', 'orders') }} as categories_count
+
+    from customers
+
+    left join repeats
+        on customers.customer_id = repeats.customer_id
+        and customers.as_of_date = repeats.as_of_date
+
+    left join refunds
+        on customers.customer_id = refunds.customer_id
+        and customers.as_of_date = refunds.as_of_date
+
+    left join gaps
+        on customers.customer_id = gaps.customer_id
+        and customers.as_of_date = gaps.as_of_date
+
+    left join categories
+        on customers.customer_id = categories.customer_id
+        and customers.as_of_date = categories.as_of_date
 
 )
 
-select * from measured
+select * from features

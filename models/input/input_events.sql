@@ -1,6 +1,6 @@
 -- Grain: one row per accepted event, and per version of it.
 -- A view over the files: an event is never copied. Lines that had to be judged by
--- themselves are left out by what they say, and those of them that were accepted added.
+-- themselves are left out, and those of them that were accepted added.
 
 with
 
@@ -18,7 +18,7 @@ judged_rows as (
 
     select distinct
         coalesce(reading_id, -1) as reading_key,
-        content
+        {{ event_line() }} as event_line
 
     from {{ ref('int_settled_events') }}
 
@@ -29,7 +29,7 @@ delivered as (
     select
         *,
         coalesce(reading_id, -1) as reading_key,
-        {{ event_content() }} as content
+        {{ event_line() }} as event_line
 
     from {{ ref('int_delivered_events') }}
 
@@ -50,9 +50,9 @@ usual as (
     -- a join and no subquery, which would group all events by all that they say
     left join judged_rows
         on delivered.reading_key = judged_rows.reading_key
-        and delivered.content = judged_rows.content
+        and delivered.event_line = judged_rows.event_line
 
-    where judged_rows.content is null
+    where judged_rows.event_line is null
 
 ),
 

@@ -5,7 +5,7 @@ with
 
 named as (
 
-    {% for entity in ['orders', 'subscriptions', 'events', 'tickets', 'touches'] -%}
+    {% for entity in ['orders', 'subscriptions', 'tickets', 'touches'] -%}
         select
             customer_id,
             min(known_date) as known_date,
@@ -15,9 +15,17 @@ named as (
 
         group by customer_id
 
-        {{ 'union all' if not loop.last }}
+        union all
 
     {% endfor -%}
+    select
+        customer_id,
+        min(known_date) as known_date,
+        max(activity_date) as last_activity_date
+
+    from {{ ref('int_usage_days') }}
+
+    group by customer_id
 
 ),
 

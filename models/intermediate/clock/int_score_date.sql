@@ -7,28 +7,27 @@
 
 with
 
--- a failed payment is an observed day too; a day that was corrected is none
+-- a failed payment is an observed day too; a day that was corrected is no last one
 orders as (
 
     select
         min({{ business_day('ordered_at') }}) as first_activity_date,
-        max({{ business_day('ordered_at') }}) as last_activity_date
+        max({{ business_day('ordered_at') }}) filter (where superseded_date is null)
+            as last_activity_date
 
     from {{ ref('input_orders') }}
-
-    where superseded_date is null
 
 ),
 
 events as (
 
     select
-        min({{ business_day('occurred_at') }}) as first_activity_date,
-        max({{ business_day('occurred_at') }}) as last_activity_date
+        min(activity_date) as first_activity_date,
+        max(activity_date) filter (
+            where told_again_date is null and events_count > 0
+        ) as last_activity_date
 
-    from {{ ref('input_events') }}
-
-    where superseded_date is null
+    from {{ ref('int_usage_days') }}
 
 ),
 
@@ -36,11 +35,10 @@ subscriptions as (
 
     select
         min({{ business_day('started_at') }}) as first_activity_date,
-        max({{ business_day('started_at') }}) as last_activity_date
+        max({{ business_day('started_at') }}) filter (where superseded_date is null)
+            as last_activity_date
 
     from {{ ref('input_subscriptions') }}
-
-    where superseded_date is null
 
 ),
 

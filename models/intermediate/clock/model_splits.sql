@@ -17,6 +17,12 @@ clock as (
 
 ),
 
+grid as (
+
+    select grid_date from {{ ref('int_grid_dates') }}
+
+),
+
 horizons as (
 
     select listed.horizon_days
@@ -46,17 +52,24 @@ past_origins as (
             {%- endfor %}
         ) as pinned (origin_date)
     {%- else -%}
-        select
+        select distinct
             horizons.horizon_days,
-            {{ days_after(
-                'clock.score_date', '-steps.step * horizons.horizon_days'
-            ) }} as origin_date
+            max(grid.grid_date) as origin_date
 
         from range(1, {{ setting('origins_count') }} + 1) as steps (step)
 
         cross join horizons
 
         cross join clock
+
+        inner join grid
+            on {{ is_over(
+                'grid.grid_date', 'steps.step * horizons.horizon_days', 'clock.score_date'
+            ) }}
+
+        group by
+            steps.step,
+            horizons.horizon_days
     {%- endif %}
 
 ),
@@ -100,39 +113,25 @@ origins as (
 
 ),
 
-training_steps as (
-
-    select steps.step * {{ setting('training_step_days') }} as days_back
-
-    from range({{ setting('training_dates_count') }}) as steps (step)
-
-),
-
+-- the newest dates whose outcomes are over by the origin
 training_dates as (
 
     select
         origins.horizon_days,
         origins.origin_date,
-        {{ days_after(
-            'origins.origin_date',
-            '-origins.horizon_days - training_steps.days_back'
-        ) }} as as_of_date,
+        grid.grid_date as as_of_date,
         'train' as role
 
     from origins
 
-    cross join training_steps
+    inner join grid
+        on {{ is_over('grid.grid_date', 'origins.horizon_days', 'origins.origin_date') }}
 
-),
-
-training_dates_with_data as (
-
-    select training_dates.*
-
-    from training_dates
-
-    inner join clock
-        on training_dates.as_of_date >= clock.first_activity_date
+    qualify
+        row_number() over (
+            partition by origins.horizon_days, origins.origin_date
+            order by grid.grid_date desc
+        ) <= {{ setting('training_dates_count') }}
 
 ),
 
@@ -156,7 +155,7 @@ splits as (
         as_of_date,
         role
 
-    from training_dates_with_data
+    from training_dates
 
 )
 
