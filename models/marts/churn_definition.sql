@@ -123,7 +123,7 @@ shorter_gaps as (
 
     inner join silences
         on windows.activity_kind = silences.activity_kind
-        and silences.gap_days <= windows.window_days
+        and windows.window_days >= silences.gap_days
 
     group by windows.activity_kind, windows.window_days
 
@@ -133,7 +133,8 @@ suggestions as (
 
     select
         *,
-        repeat_customers_count < {{ setting('minimum_repeat_customers') }} as is_refused,
+        repeat_customers_count
+        < {{ setting('minimum_repeat_customers') }} as is_refused,
         cast(round(cast(gap_q90_days as double) / 30) * 30 as bigint) as rounded_days,
         least(greatest(rounded_days, 30), 365) as suggested_days
 

@@ -105,7 +105,9 @@ subscribers as (
     from grid_dates
 
     inner join lives
-        on {{ is_known('lives.started_date', 'lives.ended_date', 'grid_dates.as_of_date') }}
+        on {{ is_known(
+            'lives.started_date', 'lives.ended_date', 'grid_dates.as_of_date'
+        ) }}
 
 ),
 

@@ -16,19 +16,21 @@ clock as (
 
 days as (
 
-    select {{ each_day('first_activity_date', 'score_date') }} as day from clock
+    select {{ each_day('first_activity_date', 'score_date') }} as calendar_date
+
+    from clock
 
 ),
 
 months as (
 
     select
-        day as last_date,
-        {{ month_of('day') }} as month_date
+        calendar_date as last_date,
+        {{ month_of('calendar_date') }} as month_date
 
     from days
 
-    where day = last_day(day)
+    where calendar_date = last_day(calendar_date)
 
 ),
 

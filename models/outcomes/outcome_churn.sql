@@ -231,7 +231,8 @@ reasoned as (
         case
             when is_subscribed then 'subscribed'
             when not counts_activity then 'not_subscribed'
-            when days_since_activity <= {{ setting('hiatus_days') }} then 'active_lately'
+            when days_since_activity <= {{ setting('hiatus_days') }}
+                then 'active_lately'
             else 'lapsed'
         end as scope_reason
 

@@ -1,7 +1,7 @@
 -- Grain: one row per customer, as_of_date and horizon_days, for every customer who was
 -- subscribed on as_of_date.
--- Whether the recurring revenue grew by the end of the window. A window that is not over
--- yet is NULL, never false.
+-- Whether the recurring revenue grew by the end of the window. A window that is not
+-- over yet is NULL, never false.
 
 with
 
@@ -74,8 +74,10 @@ compared as (
         subscribers.is_over,
         revenues_after.customer_id is null as has_left,
         cast(
-            case when revenues_after.customer_id is null then 0 else revenues_after.mrr end
-            - subscribers.mrr as {{ money() }}
+            case
+                when revenues_after.customer_id is null then 0
+                else revenues_after.mrr
+            end - subscribers.mrr as {{ money() }}
         ) as mrr_change
 
     from subscribers

@@ -28,6 +28,8 @@ customers as (
 
     from {{ ref('feat_purchases') }}
 
+    where first_order_date is not null
+
 ),
 
 days as (
