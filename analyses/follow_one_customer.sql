@@ -71,7 +71,7 @@ order_days as (
     select
         3 as step_number,
         'order day' as step,
-        'int_customer_days' as model,
+        'int_order_days' as model,
         row_number() over (order by activity_date asc, known_date asc) as item_number,
         cast(activity_date as varchar) as item,
         concat_ws(
@@ -79,12 +79,14 @@ order_days as (
             'orders: ' || orders_count,
             'amount: ' || order_amount,
             'refunds: ' || nullif(refund_amount, 0),
+            'failed payments: ' || nullif(failed_payments_count, 0),
             case
                 when known_date > activity_date then 'known on ' || known_date
-            end
+            end,
+            'told anew on ' || told_again_date
         ) as value
 
-    from {{ ref('int_customer_days') }}
+    from {{ ref('int_order_days') }}
 
     where customer_id = getvariable('customer_id')
 

@@ -118,7 +118,7 @@ def sizes() -> str:
         "(select count(*) from marts.fct_orders), "
         "(select count(*) from marts.fct_orders where amount = 0), "
         "(select count(*) from marts.dim_customers), "
-        "(select count(*) from intermediate.int_customer_days), "
+        "(select count(*) from intermediate.int_order_days), "
         "(select count(*) from input.quarantine)"
     )
     return (

@@ -7,15 +7,28 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Before a run adds dates: those that nobody needs any more, and those that another
-    feature set wrote. -#}
-{% macro forget_dates() -%}
+{#- Before a run adds dates of customers: those that nobody needs any more, and those
+    that another feature set wrote. -#}
+{% macro forget_dates_of_customers() -%}
+    {%- set as_of_dates, feature_set = ref('int_as_of_dates'), ref('int_feature_set') -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
         where
-            as_of_date not in (select as_of_date from {{ ref('int_as_of_dates') }})
+            as_of_date not in (select as_of_date from {{ as_of_dates }})
             or feature_set_version not in (
-                select feature_set_version from {{ ref('int_feature_set') }}
+                select feature_set_version from {{ feature_set }}
+            )
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Before a run adds dates of a theme: those that customers do not have any more. -#}
+{% macro forget_dates() -%}
+    {%- set customers = ref('feat_customers') -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where
+            (as_of_date, feature_set_version) not in (
+                select distinct (as_of_date, feature_set_version) from {{ customers }}
             )
     {%- endif -%}
 {%- endmacro %}

@@ -35,6 +35,8 @@ customers as (
     inner join {{ ref('feat_purchases') }} as purchases
         on test_dates.as_of_date = purchases.as_of_date
 
+    where purchases.order_days_count > 0
+
 ),
 
 populations as (

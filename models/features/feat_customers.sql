@@ -2,7 +2,7 @@
 -- Who the customer is, as known at the end of as_of_date. The other themes have a row for
 -- each row here, and no other.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(materialized='incremental', pre_hook="{{ forget_dates_of_customers() }}") }}
 
 with
 
@@ -36,9 +36,15 @@ listed as (
     from as_of_dates
 
     inner join {{ ref('input_customers') }} as customers
-        on {{ is_known(
-            'customers.known_date', 'customers.superseded_date', 'as_of_dates.as_of_date'
-        ) }}
+        -- of whom no day is told was there always
+        on (
+            customers.known_date is null
+            or {{ is_past('customers.known_date', 'as_of_dates.as_of_date') }}
+        )
+        and (
+            customers.superseded_date is null
+            or not {{ is_past('customers.superseded_date', 'as_of_dates.as_of_date') }}
+        )
 
     -- a customer whom only another domain names has no such facts
     where customers.source_file is not null

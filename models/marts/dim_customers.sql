@@ -30,6 +30,8 @@ purchases as (
     inner join score_date
         on feat_purchases.as_of_date = score_date.score_date
 
+    where feat_purchases.order_days_count > 0
+
 ),
 
 described as (

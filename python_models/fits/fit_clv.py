@@ -7,8 +7,9 @@ def model(dbt, session):
     settings = dbt.ref("int_settings").df().iloc[0]
     scored_dates = dbt.ref("int_as_of_dates").filter("is_scored")
     purchases = dbt.ref("feat_purchases").join(scored_dates, "as_of_date", how="semi")
+    buyers = purchases.filter("order_days_count > 0")
 
-    fits = fit_models(purchases.df(), int(settings["minimum_repeat_customers"]))
+    fits = fit_models(buyers.df(), int(settings["minimum_repeat_customers"]))
 
     # pandas has no plain date, and an empty frame has no types
     return session.from_df(fits).project(

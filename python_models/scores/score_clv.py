@@ -8,9 +8,10 @@ def model(dbt, session):
     splits = dbt.ref("model_splits").filter("role in ('score', 'test')")
     dates = splits.project("as_of_date, horizon_days").distinct()
     purchases = dbt.ref("feat_purchases").join(dates, "as_of_date", how="semi")
+    buyers = purchases.filter("order_days_count > 0")
 
     scores = score_customers(
-        purchases.df(),
+        buyers.df(),
         dbt.ref("fit_clv").df(),
         dates.df(),
         settings["annual_discount_rate"],

@@ -127,7 +127,7 @@ def test_master_log_is_read_whole(master):
         "select count(*), count(distinct customer_id), count(*) filter (amount = 0) "
         "from marts.fct_orders"
     ) == (69659, 23570, 80)
-    assert master.row("select count(*) from intermediate.int_customer_days") == (67591,)
+    assert master.row("select count(*) from intermediate.int_order_days") == (67591,)
     assert master.row("select count(*) from input.quarantine") == (0,)
     # lines that are there again: not collapsed, each is a purchase
     assert master.row(

@@ -39,15 +39,26 @@ standing as (
 
 taken_back as (
 
-    select distinct
-        customer_id,
-        category,
-        known_date,
-        superseded_date as told_again_date
+    select
+        orders.customer_id,
+        orders.category,
+        orders.known_date,
+        max(orders.superseded_date) as told_again_date
 
     from orders
 
-    where superseded_date > known_date
+    left join standing
+        on orders.customer_id = standing.customer_id
+        and orders.category = standing.category
+
+    where
+        orders.superseded_date > orders.known_date
+        and (standing.known_date is null or orders.known_date < standing.known_date)
+
+    group by
+        orders.customer_id,
+        orders.category,
+        orders.known_date
 
 ),
 

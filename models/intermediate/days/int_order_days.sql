@@ -24,6 +24,15 @@ orders as (
 
 ),
 
+-- a version that was replaced on the day on which it came never counted
+lasting as (
+
+    select * from orders
+
+    where superseded_date is null or superseded_date > known_date
+
+),
+
 changes as (
 
     select
@@ -35,7 +44,7 @@ changes as (
         1 as sign,
         amount
 
-    from orders
+    from lasting
 
     union all
 
@@ -48,7 +57,7 @@ changes as (
         -1 as sign,
         -amount as amount
 
-    from orders
+    from lasting
 
     where superseded_date is not null
 

@@ -10,6 +10,10 @@ versions as (
     select
         customer_id,
         subscription_id,
+        row_number() over (
+            partition by subscription_id
+            order by loaded_at asc nulls first
+        ) as version_number,
         plan,
         mrr,
         discount_amount,
@@ -45,10 +49,12 @@ periods as (
     select
         customer_id,
         subscription_id,
+        version_number,
         plan,
         mrr,
         discount_amount,
         started_date,
+        known_date,
         from_date,
         to_date,
         contract_ends_date,
