@@ -53,7 +53,7 @@ def test_the_silences_of_cdnow_are_counted_right(master):
         at_risk as (
             select window_days, k > 1 as is_repeat,
                 coalesce(next - day <= window_days + 180, false) as is_back
-            from numbered, (select unnest([*range(30, 361, 30), 365]) as window_days)
+            from numbered, (select unnest(range(30, 361, 30) || [365]) as window_days)
             where day + cast(window_days as integer) + 180 <= date '1998-06-30'
                 and (next is null or next - day > window_days)
         )
