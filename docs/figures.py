@@ -97,7 +97,7 @@ def holdout() -> str:
     """Tell what really happened in the window of the tables."""
     ((customers, orders, amount, active),) = _rows(
         "select count(*), sum(future_order_days_count), sum(future_order_amount), "
-        "count(*) filter (where is_active) from outcomes.outcome_purchases "
+        "count(*) filter (where is_active) from outcomes.outcome_value "
         "where as_of_date = ? and horizon_days = ?",
         ORIGIN,
         HORIZON,

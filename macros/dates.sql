@@ -15,6 +15,15 @@
     )
 {%- endmacro %}
 
+{#- First day of the month that a day lies in. -#}
+{% macro month_of(date) -%}
+    cast(date_trunc('month', {{ date }}) as date)
+{%- endmacro %}
+
+{% macro months_between(first_month, last_month) -%}
+    date_diff('month', {{ first_month }}, {{ last_month }})
+{%- endmacro %}
+
 {% macro date_literal(iso_date) -%}
     cast('{{ iso_date }}' as date)
 {%- endmacro %}

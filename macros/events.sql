@@ -10,15 +10,19 @@
     source_line
 {%- endmacro %}
 
-{#- What tells a delivered event from the others of its reading: its line where every
-    file knows the numbers of its lines, or else what it says. -#}
+{#- What tells a delivered event from all others: its file and line where every file knows
+    the numbers of its lines, or else its file and what it says. -#}
 {% macro event_line() -%}
     {%- set formats = [] -%}
     {%- for source in (graph.sources.values() if execute else [])
         if source.source_name ~ '.' ~ source.name in event_sources() -%}
         {%- do formats.append(file_format(source)) -%}
     {%- endfor -%}
-    {{ 'source_line' if formats | unique | list == ['parquet'] else event_content() }}
+    {%- if formats | unique | list == ['parquet'] -%}
+        cast(reading_id as bigint) * 1099511627776 + source_line
+    {%- else -%}
+        hash(reading_id, {{ event_content() }})
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Hash of an event's id: rows with the same one are copies, versions or a conflict. -#}
@@ -201,7 +205,17 @@
             min(file_months.first_date) as first_date,
             max(file_months.last_date) as last_date,
             to_json(list(distinct file_months.file_path order by file_months.file_path))
-                as paths
+                as paths,
+            -- whether these are all days from the first to the last that have events
+            (
+                select count(*) filter (where new_days.activity_date is null) = 0
+                from {{ states }} as states
+                left join new_days
+                    on states.activity_date = new_days.activity_date
+                where
+                    states.activity_date >= min(file_months.first_date)
+                    and states.activity_date <= max(file_months.last_date)
+            ) as is_whole
 
         from file_months
 
@@ -215,11 +229,39 @@
     {%- for row in run_query(query).rows -%}
         {%- do batches.append({
             'first_date': row.first_date, 'last_date': row.last_date,
-            'paths': fromjson(row.paths),
+            'paths': fromjson(row.paths), 'is_whole': row.is_whole,
         }) -%}
     {%- endfor -%}
     {%- set nothing = {
-        'first_date': '1970-01-01', 'last_date': '1970-01-01', 'paths': ['']
+        'first_date': '1970-01-01', 'last_date': '1970-01-01', 'paths': [''],
+        'is_whole': true,
     } -%}
     {{ return(batches or [nothing]) }}
+{%- endmacro %}
+
+{#- Places of modules in a set of bits, as a mapping. -#}
+{% macro module_places() -%}
+    {%- set modules = ref('int_modules') -%}
+    {%- set places = {} -%}
+    {%- if is_built(modules) -%}
+        {%- for row in run_query(
+            'select module, place from ' ~ modules ~ ' order by place, module'
+        ).rows -%}
+            {%- do places.update({row.module: row.place}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(places) }}
+{%- endmacro %}
+
+{#- The set that holds an event's module alone. -#}
+{% macro module_bit(places) -%}
+    {%- if places -%}
+    case module
+        {%- for module, place in places.items() %}
+        when {{ text_literal(module) }} then cast({{ 2 ** place }} as ubigint)
+        {%- endfor %}
+    end
+    {%- else -%}
+    cast(null as ubigint)
+    {%- endif -%}
 {%- endmacro %}

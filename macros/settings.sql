@@ -42,10 +42,16 @@
             'type': 'integer', 'least': 1, 'most': 3650, 'default': 35,
             'meaning': 'for how long the features of a daily score date are kept',
         },
+        'churn_definition': {
+            'type': 'choice',
+            'choices': ['no_order', 'no_use', 'subscription_ended', 'either'],
+            'default': 'either',
+            'meaning': 'what within the horizon makes a customer lost; either is a subscription that ended, or neither an order nor use',
+        },
         'hiatus_days': {
             'unit': 'days',
             'type': 'integer', 'least': 1, 'most': 3650, 'default': 90,
-            'meaning': 'silent for longer, a customer counts as gone in the baseline hiatus_rule',
+            'meaning': 'silent for longer, a customer without a subscription has lapsed and is nobody to lose; gone in the baseline hiatus_rule',
         },
         'minimum_repeat_customers': {
             'unit': 'customers',

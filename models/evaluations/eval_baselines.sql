@@ -67,7 +67,7 @@ training_outcomes as (
 
     from {{ ref('model_splits') }} as splits
 
-    inner join {{ ref('outcome_purchases') }} as outcomes
+    inner join {{ ref('outcome_value') }} as outcomes
         on splits.as_of_date = outcomes.as_of_date
         and splits.horizon_days = outcomes.horizon_days
 

@@ -59,7 +59,7 @@ judged as (
 
     from said
 
-    inner join {{ ref('outcome_purchases') }} as outcomes
+    inner join {{ ref('outcome_value') }} as outcomes
         on said.customer_id = outcomes.customer_id
         and said.as_of_date = outcomes.as_of_date
         and said.horizon_days = outcomes.horizon_days

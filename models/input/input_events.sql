@@ -10,15 +10,13 @@ files as (
         reading_id,
         last_scored_date
 
-    from {{ ref('int_event_files') }}
+    from {{ ref('int_current_files') }}
 
 ),
 
 judged_rows as (
 
-    select distinct
-        coalesce(reading_id, -1) as reading_key,
-        {{ event_line() }} as event_line
+    select distinct {{ event_line() }} as event_line
 
     from {{ ref('int_settled_events') }}
 
@@ -28,7 +26,6 @@ delivered as (
 
     select
         *,
-        coalesce(reading_id, -1) as reading_key,
         {{ event_line() }} as event_line
 
     from {{ ref('int_delivered_events') }}
@@ -49,8 +46,7 @@ usual as (
 
     -- a join and no subquery, which would group all events by all that they say
     left join judged_rows
-        on delivered.reading_key = judged_rows.reading_key
-        and delivered.event_line = judged_rows.event_line
+        on delivered.event_line = judged_rows.event_line
 
     where judged_rows.event_line is null
 

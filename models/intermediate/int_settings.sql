@@ -1,8 +1,10 @@
 -- Grain: one row.
--- The settings that Python models and tests need, checked, as a table they can read.
+-- The settings that Python models, tests and the command line need, checked, as a table
+-- they can read.
 
 select
     cast({{ setting('minimum_repeat_customers') }} as bigint)
         as minimum_repeat_customers,
+    cast({{ setting('hiatus_days') }} as bigint) as hiatus_days,
     cast({{ setting('annual_discount_rate') }} as double) as annual_discount_rate,
     cast({{ setting('gross_margin') }} as double) as gross_margin

@@ -107,9 +107,11 @@ def data(
 ) -> None:
     """Print what was read, set aside, refused and why, history, gaps and late rows.
 
+    It suggests after how long a silence a customer should count as gone, too.
+
     Example: `perennial doctor data --connector cdnow`
     """
-    from perennial.doctor import advice, data_page
+    from perennial.doctor import advice, churn_windows, data_page
 
     project = Project.find(connector) if connector else Project.built_last()
     page = data_page(project)
@@ -157,9 +159,17 @@ def data(
         ],
     )
     _print_table(console, "Not delivered", ("domain", "what it costs"), page.missing)
+    windows = churn_windows(page)
+    if windows:
+        print("\nHow long a silence means that a customer has left")
+        _print_list(console, windows)
     told = advice(page)
     print("\nLook at" if told else "\nNothing asks for attention.")
-    for line in told:
+    _print_list(console, told)
+
+
+def _print_list(console: Console, lines: list[str]) -> None:
+    for line in lines:
         console.print(f"  - {line}", highlight=False, markup=False, soft_wrap=True)
 
 

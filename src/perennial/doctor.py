@@ -108,6 +108,76 @@ select
     (select max(business_time_zone) from reading.int_declared_files) as zone
 """
 
+_IS_DEFINED = """
+select count(*) = 2 from duckdb_tables()
+where
+    (schema_name, table_name) in
+    (('marts', 'churn_definition'), ('intermediate', 'int_settings'))
+"""
+
+#: Of each kind the suggested window, or any one where none is.
+_SUGGESTIONS = """
+select
+    definition.activity_kind,
+    definition.window_days,
+    definition.suggestion_reason,
+    definition.gap_q90_days,
+    definition.silences_count,
+    definition.return_rate,
+    definition.repeat_return_rate,
+    settings.hiatus_days
+from marts.churn_definition as definition
+cross join intermediate.int_settings as settings
+where definition.suggestion_reason <> 'another_window'
+qualify
+    row_number() over (
+        partition by definition.activity_kind order by definition.window_days
+    ) = 1
+order by definition.activity_kind
+"""
+
+#: What is told of a suggestion, by suggestion_reason.
+_REASONS = {
+    "q90_of_gaps": "rounded to 30",
+    "q90_below_the_shortest": "no window is shorter",
+    "q90_above_the_longest": "no window is longer",
+}
+
+_WORDS = {"ordered": "orders", "used": "use"}
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """How long a silence should be before it counts as having left.
+
+    Attributes
+    ----------
+    activity_kind : str
+        What is missing: ``ordered`` or ``used``.
+    window_days : int
+        Days of silence; tells nothing where `reason` is ``too_few_repeat_customers``.
+    reason : str
+        The suggestion_reason of the mart.
+    gap_q90_days : int or None
+        Days that nine of ten gaps between two active days do not exceed.
+    silences_count : int
+        Silences that lasted longer and could be followed.
+    return_rate, repeat_return_rate : float or None
+        Share of them that ended within 180 days: of all, and of those who had come
+        more than once.
+    hiatus_days : int
+        What the setting says.
+    """
+
+    activity_kind: str
+    window_days: int
+    reason: str
+    gap_q90_days: int | None
+    silences_count: int
+    return_rate: float | None
+    repeat_return_rate: float | None
+    hiatus_days: int
+
 
 @dataclass(frozen=True)
 class History:
@@ -154,6 +224,8 @@ class DataPage:
         Domain, and what it costs.
     orphans_count, customers_count, schema_changes_count : int
     score_date : date or None
+    suggestions : list of Suggestion
+        None of them where the build did not come as far as the marts.
     """
 
     coverage: list[tuple]
@@ -165,6 +237,7 @@ class DataPage:
     schema_changes_count: int
     score_date: datetime.date | None
     histories: list[History] = field(default_factory=list)
+    suggestions: list[Suggestion] = field(default_factory=list)
 
 
 def data_page(project: Project) -> DataPage:
@@ -198,6 +271,9 @@ def data_page(project: Project) -> DataPage:
                     raise Fault(f"{entity} cannot be read ({told}).") from None
                 if history is not None:
                     page.histories.append(history)
+        if connection.execute(_IS_DEFINED).fetchone() == (True,):
+            told = connection.execute(_SUGGESTIONS).fetchall()
+            page.suggestions.extend(Suggestion(*row) for row in told)
     return page
 
 
@@ -211,6 +287,40 @@ def _history(
     if first is None:
         return None
     return History(entity, first, last, days, gap or 0, gap_begins, late)
+
+
+def churn_windows(page: DataPage) -> list[str]:
+    """Say in sentences after how long a silence a customer has left, and why.
+
+    Parameters
+    ----------
+    page : DataPage
+    """
+    told = []
+    for one in page.suggestions:
+        word = _WORDS[one.activity_kind]
+        if one.reason not in _REASONS:
+            told.append(
+                f"{word}: too few customers came back to suggest a window "
+                f"(minimum_repeat_customers); hiatus_days is {one.hiatus_days}"
+            )
+            continue
+        sentence = (
+            f"{word}: {one.window_days} days, for nine of ten gaps between two days of "
+            f"{word} are at most {one.gap_q90_days} days ({_REASONS[one.reason]})"
+        )
+        if one.silences_count:
+            regulars = (
+                ""
+                if one.repeat_return_rate is None
+                else f", and {one.repeat_return_rate:.0%} of regulars"
+            )
+            sentence += (
+                f"; after as long a silence {one.return_rate:.0%} came back within 180 "
+                f"days{regulars}"
+            )
+        told.append(f"{sentence}; hiatus_days is {one.hiatus_days}")
+    return told
 
 
 def advice(page: DataPage) -> list[str]:

@@ -30,7 +30,10 @@ LAYERS = {
     ),
     "marts": (
         "",
-        {"input", "intermediate", "features", "fits", "scores", "evaluations"},
+        {
+            *("input", "intermediate", "features", "outcomes"),
+            *("fits", "scores", "evaluations"),
+        },
     ),
 }
 

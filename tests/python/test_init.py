@@ -991,6 +991,35 @@ def test_the_doctor_tells_refused_late_and_doubled_rows(demo):
         " where entity = 'orders' and exclude_reason = 'exact_duplicate'"
     )
     assert f"set aside orders exact_duplicate {copies}" in page
+    for kind, word in (("ordered", "orders"), ("used", "use")):
+        window, gap = demo.row(
+            "select window_days, gap_q90_days from marts.churn_definition "
+            "where activity_kind = ? and is_suggested",
+            kind,
+        )
+        assert (
+            f"- {word}: {window} days, for nine of ten gaps between two days of {word} "
+            f"are at most {gap} days"
+        ) in page
+
+
+def test_the_doctor_suggests_nothing_where_the_build_came_to_no_mart(demo, tmp_path):
+    """A build that the data stopped is when one asks the doctor."""
+    warehouse = tmp_path / "warehouse"
+    warehouse.mkdir()
+    shutil.copy(demo.file, warehouse)
+    with duckdb.connect(str(warehouse / demo.file.name)) as connection:
+        connection.execute("drop table marts.churn_definition")
+    finished = subprocess.run(
+        [PERENNIAL, "doctor", "data"],
+        cwd=ROOT,
+        env=os.environ | {"PERENNIAL_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "How long a silence" not in finished.stdout
+    assert "Look at" in finished.stdout
 
 
 def test_the_doctor_shows_what_was_built_last_unless_told(tmp_path, demo, sample):

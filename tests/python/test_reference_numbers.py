@@ -47,7 +47,7 @@ def test_sample_counts_are_exact(sample):
         ORIGIN,
     ) == (2357, 2457, 1411)
     assert sample.row(
-        "select sum(future_order_days_count) from outcomes.outcome_purchases "
+        "select sum(future_order_days_count) from outcomes.outcome_value "
         "where as_of_date = ? and horizon_days = ?",
         ORIGIN,
         HORIZON,
@@ -138,7 +138,7 @@ def test_master_log_is_read_whole(master):
 def test_master_log_holdout_is_exact(master):
     assert master.row(
         "select sum(future_order_days_count), round(sum(future_order_amount)) "
-        "from outcomes.outcome_purchases where as_of_date = ? and horizon_days = ?",
+        "from outcomes.outcome_value where as_of_date = ? and horizon_days = ?",
         ORIGIN,
         HORIZON,
     ) == (19684, 776961)
@@ -162,7 +162,7 @@ def test_being_a_customer_still_ranks_worse_than_chance(master):
         f"""
         select repeat_order_days_count as x, days_first_to_last_order / 7 as t_x,
             days_since_first_order / 7 as age, is_active
-        from features.feat_purchases inner join outcomes.outcome_purchases
+        from features.feat_purchases inner join outcomes.outcome_value
             using (customer_id, as_of_date)
         where as_of_date = '{ORIGIN}' and horizon_days = {HORIZON}
         """

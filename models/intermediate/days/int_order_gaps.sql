@@ -1,7 +1,8 @@
 -- Grain: one row per customer, order day but the first, and day on which it became known.
 -- Whole days since the order day before it, as known from known_date until
--- told_again_date. Mostly order days become known one after the other, and a gap stays;
--- of the other customers all gaps are told anew whenever something of them changes.
+-- told_again_date. Mostly order days become known in their order, and a gap stays. A day
+-- that comes late, or is told anew, begins a new epoch of its customer, in which all gaps
+-- are told again.
 
 with
 
@@ -12,37 +13,52 @@ order_days as (
         activity_date,
         known_date,
         told_again_date,
-        orders_count
+        orders_count,
+        -- late is what became known after a day that followed it
+        coalesce(
+            known_date > min(known_date) over (
+                partition by customer_id
+                order by activity_date desc, known_date desc
+                rows between unbounded preceding and 1 preceding
+            ),
+            false
+        ) as is_late
 
     from {{ ref('int_order_days') }}
 
 ),
 
-in_order as (
+breaks as (
 
     select
         customer_id,
-        told_again_date is not null
-        or known_date < lag(known_date) over (
-            partition by customer_id
-            order by activity_date asc, known_date asc
-        ) as is_out_of_order
+        known_date as from_date
 
     from order_days
 
+    where is_late
+
+    union
+
+    select
+        customer_id,
+        told_again_date as from_date
+
+    from order_days
+
+    where told_again_date is not null
+
 ),
 
-unsteady_customers as (
+broken_customers as (
 
     select distinct customer_id
 
-    from in_order
-
-    where is_out_of_order
+    from breaks
 
 ),
 
-steady_gaps as (
+in_order as (
 
     select
         order_days.customer_id,
@@ -56,91 +72,91 @@ steady_gaps as (
 
     from order_days
 
-    anti join unsteady_customers
-        on order_days.customer_id = unsteady_customers.customer_id
+    anti join broken_customers
+        on order_days.customer_id = broken_customers.customer_id
 
     where order_days.orders_count > 0
 
 ),
 
-unsteady_days as (
+epoch_starts as (
 
-    select order_days.*
+    select
+        customer_id,
+        from_date
 
-    from order_days
+    from breaks
 
-    semi join unsteady_customers
-        on order_days.customer_id = unsteady_customers.customer_id
+    union all
+
+    select
+        customer_id,
+        cast(null as date) as from_date
+
+    from broken_customers
 
 ),
 
-changes as (
+epochs as (
 
     select
-        customer_id,
-        known_date
-
-    from unsteady_days
-
-    union
-
-    select
-        customer_id,
-        told_again_date as known_date
-
-    from unsteady_days
-
-    where told_again_date is not null
-
-),
-
-validities as (
-
-    select
-        customer_id,
-        known_date,
-        lead(known_date) over (
+        *,
+        lead(from_date) over (
             partition by customer_id
-            order by known_date asc
-        ) as told_again_date
+            order by from_date asc nulls first
+        ) as to_date
 
-    from changes
+    from epoch_starts
 
 ),
 
-unsteady_gaps as (
+days_of_epochs as (
 
     select
-        validities.customer_id,
-        unsteady_days.activity_date,
-        validities.known_date,
-        validities.told_again_date,
-        lag(unsteady_days.activity_date) over (
-            partition by validities.customer_id, validities.known_date
-            order by unsteady_days.activity_date asc
+        epochs.customer_id,
+        epochs.from_date,
+        epochs.to_date,
+        order_days.activity_date,
+        greatest(order_days.known_date, epochs.from_date) as known_date
+
+    from epochs
+
+    inner join order_days
+        on epochs.customer_id = order_days.customer_id
+        and (epochs.to_date is null or order_days.known_date < epochs.to_date)
+        and (
+            order_days.told_again_date is null
+            or order_days.told_again_date > epochs.from_date
+            or epochs.from_date is null
+        )
+
+    where order_days.orders_count > 0
+
+),
+
+told_by_epoch as (
+
+    select
+        customer_id,
+        activity_date,
+        known_date,
+        to_date as told_again_date,
+        lag(activity_date) over (
+            partition by customer_id, from_date
+            order by activity_date asc
         ) as previous_date
 
-    from validities
-
-    inner join unsteady_days
-        on validities.customer_id = unsteady_days.customer_id
-        and {{ is_known(
-            'unsteady_days.known_date',
-            'unsteady_days.told_again_date',
-            'validities.known_date'
-        ) }}
-
-    where unsteady_days.orders_count > 0
+    from days_of_epochs
 
 ),
 
 all_gaps as (
 
-    select * from steady_gaps
+    select * from in_order
 
     union all
 
-    select * from unsteady_gaps
+    select * from told_by_epoch
 
 ),
 

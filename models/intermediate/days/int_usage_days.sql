@@ -11,25 +11,16 @@
 ) }}
 
 {%- set states = ref('int_event_day_states') %}
+{%- set modules = module_places() %}
+{%- set core_modules = listed(
+    ref('module_weights'),
+    'select module from ' ~ ref('module_weights') ~ ' where is_core order by 1'
+) %}
 {%- set key_actions = listed(
     ref('key_actions'), 'select event_name from ' ~ ref('key_actions') ~ ' order by 1'
 ) %}
 
 with
-
-modules as (
-
-    select
-        modules.module,
-        modules.place,
-        coalesce(weights.is_core, false) as is_core
-
-    from {{ ref('int_modules') }} as modules
-
-    left join {{ ref('module_weights') }} as weights
-        on modules.module = weights.module
-
-),
 
 -- days that are not in here yet, or were told anew since
 new_days as (
@@ -57,32 +48,31 @@ new_days as (
         events as (
 
             select
-                events.customer_id,
-                new_days.activity_date,
-                greatest(events.known_date, new_days.activity_date) as known_date,
-                events.superseded_date,
-                hash(events.session_id) as session_key,
-                events.session_id is not null as has_session,
-                events.duration_seconds,
-                case
-                    when modules.is_core then events.duration_seconds
-                end as core_seconds,
-                cast(1 as ubigint) << modules.place as module_bit,
-                events.event_name in {{ literals(key_actions) }} as is_key_action
+                customer_id,
+                {{ business_day('occurred_at') }} as activity_date,
+                greatest(known_date, {{ business_day('occurred_at') }}) as known_date,
+                superseded_date,
+                case when session_id is not null then hash(session_id) end
+                    as session_key,
+                duration_seconds,
+                case when module in {{ literals(core_modules) }} then duration_seconds end
+                    as core_seconds,
+                {{ module_bit(modules) }} as module_bit,
+                event_name in {{ literals(key_actions) }} as is_key_action
 
-            from {{ ref('input_events') }} as events
-
-            inner join new_days
-                on {{ business_day('events.occurred_at') }} = new_days.activity_date
-
-            left join modules
-                on events.module = modules.module
+            from {{ ref('input_events') }}
 
             {% if batch.paths -%}
-                where events.file_path in {{ literals(batch.paths) }}
-                and {{ business_day('events.occurred_at') }}
-                    between {{ date_literal(batch.first_date) }}
-                    and {{ date_literal(batch.last_date) }}
+                where
+                    file_path in {{ literals(batch.paths) }}
+                    and {{ business_day('occurred_at') }}
+                        between {{ date_literal(batch.first_date) }}
+                        and {{ date_literal(batch.last_date) }}
+            {%- endif %}
+            {% if not batch.is_whole -%}
+                {{ 'and' if batch.paths else 'where' }}
+                    {{ business_day('occurred_at') }}
+                    in (select activity_date from new_days)
             {%- endif %}
 
         ),
@@ -96,7 +86,6 @@ new_days as (
                 known_date,
                 superseded_date,
                 session_key,
-                has_session,
                 count(*) as events_count,
                 sum(duration_seconds) as active_seconds,
                 sum(core_seconds) as core_seconds,
@@ -110,8 +99,7 @@ new_days as (
                 activity_date,
                 known_date,
                 superseded_date,
-                session_key,
-                has_session
+                session_key
 
         ),
 
@@ -136,7 +124,7 @@ new_days as (
                 sessions.activity_date as known_date,
                 cast(null as date) as told_again_date,
                 sum(sessions.events_count) as events_count,
-                count(*) filter (where sessions.has_session) as sessions_count,
+                count(sessions.session_key) as sessions_count,
                 sum(sessions.active_seconds) as active_seconds,
                 sum(sessions.core_seconds) as core_seconds,
                 bit_or(sessions.modules) as modules,
@@ -199,16 +187,14 @@ new_days as (
 
         ),
 
-        told_later as (
+        told_then as (
 
             select
                 validities.customer_id,
                 validities.activity_date,
                 validities.known_date,
-                validities.told_again_date,
                 sum(late.events_count) as events_count,
-                count(distinct case when late.has_session then late.session_key end)
-                    as sessions_count,
+                count(distinct late.session_key) as sessions_count,
                 sum(late.active_seconds) as active_seconds,
                 sum(late.core_seconds) as core_seconds,
                 bit_or(late.modules) as modules,
@@ -216,7 +202,7 @@ new_days as (
 
             from validities
 
-            left join late
+            inner join late
                 on validities.customer_id = late.customer_id
                 and validities.activity_date = late.activity_date
                 and {{ is_known(
@@ -226,8 +212,26 @@ new_days as (
             group by
                 validities.customer_id,
                 validities.activity_date,
+                validities.known_date
+
+        ),
+
+        told_later as (
+
+            select
+                validities.customer_id,
+                validities.activity_date,
                 validities.known_date,
-                validities.told_again_date
+                validities.told_again_date,
+                told_then.* exclude (customer_id, activity_date, known_date)
+
+            from validities
+
+            -- nothing is left of a day that was taken back whole
+            left join told_then
+                on validities.customer_id = told_then.customer_id
+                and validities.activity_date = told_then.activity_date
+                and validities.known_date = told_then.known_date
 
         )
 
@@ -256,7 +260,7 @@ usage_days as (
         usage.known_date,
         usage.told_again_date,
         cast(coalesce(usage.events_count, 0) as bigint) as events_count,
-        cast(usage.sessions_count as bigint) as sessions_count,
+        cast(coalesce(usage.sessions_count, 0) as bigint) as sessions_count,
         cast(coalesce(usage.active_seconds, 0) as bigint) as active_seconds,
         cast(coalesce(usage.core_seconds, 0) as bigint) as core_seconds,
         coalesce(usage.modules, 0) as modules,
@@ -271,4 +275,3 @@ usage_days as (
 )
 
 select * from usage_days
-order by activity_date

@@ -28,13 +28,14 @@ events as (
         reading_id,
         module,
         {{ business_day('occurred_at') }} as activity_date,
-        case
-            when reading_id is null
-                then hash(
-                    event_id, customer_id, occurred_at, event_name, session_id,
-                    duration_seconds, loaded_at, superseded_date
-                )
-        end as content
+        {% if execute and sources -%}
+            cast(null as ubigint) as content
+        {%- else -%}
+            hash(
+                event_id, customer_id, occurred_at, event_name, session_id,
+                duration_seconds, loaded_at, superseded_date
+            ) as content
+        {%- endif %}
 
     from {{ ref('input_events') }}
 
