@@ -1,5 +1,5 @@
--- A row here is a sum that differs between the accepted events and the days of customers:
--- a part of the files was left out of the days, or counted twice.
+-- A row here is a sum that differs between the accepted events and the days of
+-- customers: a part of the files was left out of the days, or counted twice.
 
 with
 

@@ -1,6 +1,6 @@
 -- Grain: one row per customer per as_of_date by which the customer was known.
--- Who the customer is, as known at the end of as_of_date. The other themes have a row for
--- each row here, and no other.
+-- Who the customer is, as known at the end of as_of_date. The other themes have a row
+-- for each row here, and no other.
 
 {{ config(materialized='incremental', pre_hook="{{ forget_dates_of_customers() }}") }}
 

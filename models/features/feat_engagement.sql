@@ -1,6 +1,7 @@
 -- Grain: one row per customer known by then and as_of_date.
 -- How much, how lately and how widely a customer used the product, as known at the end
--- of as_of_date. `recent_days` is where the clock is drawn: no later line sees a future.
+-- of as_of_date. `recent_days` is where the clock is drawn: no later line sees a
+-- future.
 
 {{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
 
@@ -97,6 +98,18 @@ recent as (
 ),
 
 -- days in a row that end with the as_of_date: only who was there on it has any
+there_on_the_day as (
+
+    select
+        customer_id,
+        as_of_date
+
+    from recent_days
+
+    where days_before = 0
+
+),
+
 days_in_a_row as (
 
     select
@@ -110,17 +123,9 @@ days_in_a_row as (
 
     from recent_days
 
-    semi join (
-        select
-            customer_id,
-            as_of_date
-
-        from recent_days
-
-        where days_before = 0
-    ) as there
-        on recent_days.customer_id = there.customer_id
-        and recent_days.as_of_date = there.as_of_date
+    semi join there_on_the_day
+        on recent_days.customer_id = there_on_the_day.customer_id
+        and recent_days.as_of_date = there_on_the_day.as_of_date
 
 ),
 
@@ -139,48 +144,61 @@ streaks as (
 
 ),
 
--- the share of what the product has to offer, weighed, that the customer used: worked out
--- once for each set of modules
-adoption as (
+-- Adoption is the share of what the product has to offer, weighed, that the customer
+-- used. It is worked out once for each set of modules.
+module_sets as (
 
-    select
-        used.modules,
-        round(
-            cast(
-                sum(
-                    case when used.is_used then weights.weight else 0 end
-                ) as double
-            )
-            / nullif(total.weight, 0),
-            6
-        ) as adoption_score
+    select distinct modules as module_set
 
-    from (
-        select
-            masks.modules,
-            modules.module,
-            masks.modules & (cast(1 as ubigint) << modules.place) > 0 as is_used
-
-        from (select distinct modules from recent) as masks
-
-        cross join {{ ref('int_modules') }} as modules
-    ) as used
-
-    inner join {{ ref('module_weights') }} as weights
-        on used.module = weights.module
-
-    cross join (
-        select sum(weight) as weight from {{ ref('module_weights') }}
-    ) as total
-
-    group by
-        used.modules,
-        total.weight
+    from recent
 
 ),
 
--- For figures of a whole life each day is counted once, at the first date that knows it,
--- and handed on to the dates after that. Days that were told anew later are few.
+total_weight as (
+
+    select sum(weight) as weight
+
+    from {{ ref('module_weights') }}
+
+),
+
+used_weights as (
+
+    select
+        module_sets.module_set,
+        case
+            when
+                module_sets.module_set & (cast(1 as ubigint) << modules.place) > 0
+                then weights.weight
+            else 0
+        end as weight
+
+    from module_sets
+
+    cross join {{ ref('int_modules') }} as modules
+
+    inner join {{ ref('module_weights') }} as weights
+        on modules.module = weights.module
+
+),
+
+adoption as (
+
+    select
+        used_weights.module_set,
+        {{ ratio('sum(used_weights.weight)', 'total_weight.weight') }}
+            as adoption_score
+
+    from used_weights
+
+    cross join total_weight
+
+    group by used_weights.module_set, total_weight.weight
+
+),
+
+-- For figures of a whole life each day is counted once, at the first date that knows
+-- it, and handed on to the dates after that. Days that were told anew later are few.
 first_dates as (
 
     select
@@ -213,6 +231,14 @@ usage_told_once as (
 
 ),
 
+dates as (
+
+    select distinct as_of_date
+
+    from as_of_days
+
+),
+
 usage_told_again as (
 
     select
@@ -224,7 +250,7 @@ usage_told_again as (
 
     from {{ ref('int_usage_days') }} as days
 
-    inner join (select distinct as_of_date from as_of_days) as dates
+    inner join dates
         on {{ is_known('days.known_date', 'days.told_again_date', 'dates.as_of_date') }}
 
     where days.events_count > 0 and days.told_again_date is not null
@@ -241,10 +267,10 @@ usage_so_far as (
         customers.signed_up_date,
         customers.feature_set_version,
         greatest(
-            max(once.last_use_date) over life, again.last_use_date
+            max(once.last_use_date) over so_far, again.last_use_date
         ) as last_use_date,
         least(
-            min(once.first_key_action_date) over life, again.first_key_action_date
+            min(once.first_key_action_date) over so_far, again.first_key_action_date
         ) as first_key_action_date
 
     from customers
@@ -257,7 +283,7 @@ usage_so_far as (
         on customers.customer_id = again.customer_id
         and customers.as_of_date = again.as_of_date
 
-    window life as (
+    window so_far as (
         partition by customers.customer_id
         order by customers.as_of_date asc
         rows between unbounded preceding and current row
@@ -269,25 +295,25 @@ features as (
 
     select
         -- keys
-        usage.customer_id,
-        usage.as_of_date,
-        usage.feature_set_version,
+        life.customer_id,
+        life.as_of_date,
+        life.feature_set_version,
 
         -- how lately
-        usage.last_use_date,
-        {{ days_between('usage.last_use_date', 'usage.as_of_date') }}
+        life.last_use_date,
+        {{ days_between('life.last_use_date', 'life.as_of_date') }}
             as days_since_last_use,
         {{ or_none('streaks.streak_days', 'events') }} as streak_days,
 
         -- how much
-        {%- for days in ['7d', '30d', '90d', '30d_before'] %}
-        {{ or_none('recent.sessions_count_' ~ days, 'events') }}
-            as sessions_count_{{ days }},
-        {{ or_none('recent.events_count_' ~ days, 'events') }}
-            as events_count_{{ days }},
-        {{ or_none('recent.active_days_count_' ~ days, 'events') }}
-            as active_days_count_{{ days }},
-        {%- endfor %}
+        {% for days in ['7d', '30d', '90d', '30d_before'] -%}
+            {{ or_none('recent.sessions_count_' ~ days, 'events') }}
+                as sessions_count_{{ days }},
+            {{ or_none('recent.events_count_' ~ days, 'events') }}
+                as events_count_{{ days }},
+            {{ or_none('recent.active_days_count_' ~ days, 'events') }}
+                as active_days_count_{{ days }},
+        {% endfor -%}
         {{ velocity('recent.sessions_count_30d', 30, 'recent.sessions_count_90d', 90) }}
             as session_velocity,
         {{ ratio(or_none('recent.active_seconds_90d', 'events'), 60 * 90) }}
@@ -303,31 +329,31 @@ features as (
         {{ or_none('adoption.adoption_score', 'events') }} as adoption_score_90d,
 
         -- whether the customer got going
-        {{ days_between('usage.signed_up_date', 'usage.first_key_action_date') }}
+        {{ days_between('life.signed_up_date', 'life.first_key_action_date') }}
             as days_to_first_key_action,
         case
             when
-                {{ days_between('usage.signed_up_date', 'usage.first_key_action_date') }}
+                {{ days_between('life.signed_up_date', 'life.first_key_action_date') }}
                 <= {{ activation }}
                 then true
             when
-                {{ days_between('usage.signed_up_date', 'usage.as_of_date') }}
+                {{ days_between('life.signed_up_date', 'life.as_of_date') }}
                 >= {{ activation }}
                 then {{ "false" if 'events' in setting('entities') else "null" }}
         end as is_activated_30d
 
-    from usage_so_far as usage
+    from usage_so_far as life
 
     left join recent
-        on usage.customer_id = recent.customer_id
-        and usage.as_of_date = recent.as_of_date
+        on life.customer_id = recent.customer_id
+        and life.as_of_date = recent.as_of_date
 
     left join streaks
-        on usage.customer_id = streaks.customer_id
-        and usage.as_of_date = streaks.as_of_date
+        on life.customer_id = streaks.customer_id
+        and life.as_of_date = streaks.as_of_date
 
     left join adoption
-        on recent.modules = adoption.modules
+        on recent.modules = adoption.module_set
 
 )
 

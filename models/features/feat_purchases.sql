@@ -144,6 +144,14 @@ gaps as (
 
 ),
 
+dates as (
+
+    select distinct as_of_date
+
+    from as_of_days
+
+),
+
 categories as (
 
     select
@@ -151,7 +159,7 @@ categories as (
         dates.as_of_date,
         count(distinct categories.category) as categories_count
 
-    from (select distinct as_of_date from as_of_days) as dates
+    from dates
 
     inner join {{ ref('int_customer_categories') }} as categories
         on {{ is_known(
@@ -186,9 +194,10 @@ features as (
         {{ or_none('repeats.orders_count', 'orders') }} as orders_count,
         {{ or_none('repeats.order_days_count', 'orders') }} as order_days_count,
         repeats.repeat_order_days_count,
-        {%- for days in ['7d', '30d', '90d', '365d', '90d_before'] %}
-        {{ or_none('repeats.order_days_count_' ~ days, 'orders') }} as order_days_count_{{ days }},
-        {%- endfor %}
+        {% for days in ['7d', '30d', '90d', '365d', '90d_before'] -%}
+            {{ or_none('repeats.order_days_count_' ~ days, 'orders') }}
+                as order_days_count_{{ days }},
+        {% endfor -%}
         {{ velocity(
             'repeats.order_days_count_30d', 30, 'repeats.order_days_count_90d', 90
         ) }} as order_velocity,
@@ -218,9 +227,10 @@ features as (
         repeats.last_order_day_amount,
         repeats.largest_order_day_amount,
         repeats.repeat_order_amount,
-        {%- for days in ['7d', '30d', '90d', '365d', '90d_before'] %}
-        {{ or_none('repeats.order_amount_' ~ days, 'orders') }} as order_amount_{{ days }},
-        {%- endfor %}
+        {% for days in ['7d', '30d', '90d', '365d', '90d_before'] -%}
+            {{ or_none('repeats.order_amount_' ~ days, 'orders') }}
+                as order_amount_{{ days }},
+        {% endfor -%}
         cast(repeats.total_order_amount as double) / repeats.order_days_count
             as mean_order_day_amount,
         cast(repeats.repeat_order_amount as double)

@@ -80,9 +80,10 @@ training_rows as not materialized (
         training_dates.last_training_date,
         training_dates.feature_set_version,
         store.customer_id,
-        {%- for feature in features %}
-        cast(store.{{ feature }} as double) as {{ feature }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        {% for feature in features -%}
+            cast(store.{{ feature }} as double) as {{ feature }},
+        {% endfor -%}
+        store.as_of_date
 
     from training_dates
 
@@ -98,7 +99,7 @@ training_values as not materialized (
 
     from training_rows
 
-    unpivot include nulls (value for feature_name in ({{ features | join(', ') }}))
+    unpivot include nulls (quantity for feature_name in ({{ features | join(', ') }}))
 
 ),
 
@@ -109,10 +110,10 @@ totals as (
         feature_set_version,
         feature_name,
         count(*) as rows_count,
-        count(value) as values_count,
-        cast(sum(cast(value as decimal(38, 6))) as double) / count(value) as mean,
-        min(value) as least,
-        max(value) as largest
+        count(quantity) as values_count,
+        cast(sum(cast(quantity as decimal(38, 6))) as double) / count(quantity) as mean,
+        min(quantity) as least,
+        max(quantity) as largest
 
     from training_values
 
@@ -127,7 +128,7 @@ deviations as not materialized (
         totals.last_training_date,
         totals.feature_set_version,
         totals.feature_name,
-        (training_values.value - totals.mean)
+        (training_values.quantity - totals.mean)
         / nullif(totals.largest - totals.least, 0) as deviation
 
     from training_values
@@ -136,7 +137,7 @@ deviations as not materialized (
         on training_values.last_training_date = totals.last_training_date
         and training_values.feature_name = totals.feature_name
 
-    where training_values.value is not null
+    where training_values.quantity is not null
 
 ),
 
@@ -163,7 +164,7 @@ quantiles as (
         training_values.last_training_date,
         training_values.feature_name,
         quantile_disc(
-            training_values.value, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
+            training_values.quantity, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
         ) as quantiles
 
     from training_values
@@ -196,9 +197,9 @@ statistics as (
         end as standard_deviation,
         moments.third_moment / nullif(power(moments.variance, 1.5), 0) as skewness,
         totals.least,
-        {%- for name in ['01', '05', '25', '50', '75', '95', '99'] %}
-        quantiles.quantiles[{{ loop.index }}] as quantile_{{ name }},
-        {%- endfor %}
+        {% for name in ['01', '05', '25', '50', '75', '95', '99'] -%}
+            quantiles.quantiles[{{ loop.index }}] as quantile_{{ name }},
+        {% endfor -%}
         totals.largest
 
     from totals

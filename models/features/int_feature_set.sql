@@ -21,7 +21,11 @@ catalogue as (
 
 weights as (
 
-    select string_agg(concat_ws(' ', module, weight, is_core), ',' order by module) as words
+    select
+        string_agg(
+            concat_ws(' ', module, weight, is_core), ','
+            order by module
+        ) as words
 
     from {{ ref('module_weights') }}
 

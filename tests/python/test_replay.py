@@ -132,7 +132,7 @@ def replay(folder: Path, days_count: int, customers: int, months: int) -> None:
         return built
 
     def statistics(built: Build) -> set[tuple]:
-        return set(built.rows("select feature_name, last_training_date, hash(s) from features.feature_statistics as s"))
+        return set(built.rows("select hash(s) from features.feature_statistics as s"))
 
     known = statistics(build())
     for day in days:

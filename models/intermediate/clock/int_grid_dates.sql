@@ -16,7 +16,7 @@ clock as (
 
 days as (
 
-    select {{ each_day('first_activity_date', 'score_date') }} as day
+    select {{ each_day('first_activity_date', 'score_date') }} as calendar_date
 
     from clock
 
@@ -24,14 +24,14 @@ days as (
 
 grid_dates as (
 
-    select day as grid_date
+    select calendar_date as grid_date
 
     from days
 
     {% if setting('training_grid') == 'week' -%}
-        where extract('isodow' from day) = 7
+        where extract('isodow' from calendar_date) = 7
     {%- else -%}
-        where day = last_day(day)
+        where calendar_date = last_day(calendar_date)
     {%- endif %}
 
 )

@@ -52,7 +52,7 @@ past_origins as (
             {%- endfor %}
         ) as pinned (origin_date)
     {%- else -%}
-        select distinct
+        select
             horizons.horizon_days,
             max(grid.grid_date) as origin_date
 
@@ -77,7 +77,7 @@ past_origins as (
 -- a pinned date can lie outside the data, or too late for its outcome to be over
 judged_origins as (
 
-    select
+    select distinct
         past_origins.horizon_days,
         past_origins.origin_date,
         'test' as role
@@ -125,7 +125,9 @@ training_dates as (
     from origins
 
     inner join grid
-        on {{ is_over('grid.grid_date', 'origins.horizon_days', 'origins.origin_date') }}
+        on {{ is_over(
+            'grid.grid_date', 'origins.horizon_days', 'origins.origin_date'
+        ) }}
 
     qualify
         row_number() over (

@@ -1,6 +1,6 @@
 -- Grain: one row per customer, category bought, and day on which that became known.
--- A category counts from the first order in it that stands; an order that was taken back
--- later counts for the time between.
+-- A category counts from the first order in it that stands; an order that was taken
+-- back later counts for the time between.
 
 with
 

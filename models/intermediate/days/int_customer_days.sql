@@ -1,7 +1,7 @@
--- Grain: one row per customer, day, day on which what is known of it changed, and domain.
--- What a customer did and got, day by day: the narrow tables of orders and usage, support
--- tickets opened and messages sent, one under the other. A view for questions and laws;
--- features read the table of their own domain.
+-- Grain: one row per customer, day, day on which what is known of it changed, and
+-- entity. What a customer did and got, day by day: the narrow tables of orders and
+-- usage, tickets opened and messages sent, one under the other. A view for questions
+-- and laws; features read the table of their own domain.
 
 {{ config(materialized='view') }}
 

@@ -1,7 +1,7 @@
 -- Grain: one row per customer, day and day on which what is known of it changed.
--- Counting models count order days: two orders on one day are one decision to buy. A day
--- is described as it was known from known_date until told_again_date; one that was taken
--- back whole says so with an orders_count of 0.
+-- Counting models count order days: two orders on one day are one decision to buy. A
+-- day is described as it was known from known_date until told_again_date; one that was
+-- taken back whole says so with an orders_count of 0.
 
 with
 

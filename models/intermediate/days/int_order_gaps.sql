@@ -1,8 +1,8 @@
--- Grain: one row per customer, order day but the first, and day on which it became known.
--- Whole days since the order day before it, as known from known_date until
--- told_again_date. Mostly order days become known in their order, and a gap stays. A day
--- that comes late, or is told anew, begins a new epoch of its customer, in which all gaps
--- are told again.
+-- Grain: one row per customer, order day but the first, and day on which it became
+-- known. Whole days since the order day before it, as known from known_date until
+-- told_again_date. Mostly order days become known in their order, and a gap stays. A
+-- day that comes late, or is told anew, begins a new epoch of its customer, in which
+-- all gaps are told again.
 
 with
 
@@ -123,10 +123,10 @@ days_of_epochs as (
 
     inner join order_days
         on epochs.customer_id = order_days.customer_id
-        and (epochs.to_date is null or order_days.known_date < epochs.to_date)
+        and (epochs.to_date is null or epochs.to_date > order_days.known_date)
         and (
             order_days.told_again_date is null
-            or order_days.told_again_date > epochs.from_date
+            or epochs.from_date < order_days.told_again_date
             or epochs.from_date is null
         )
 

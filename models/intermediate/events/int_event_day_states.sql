@@ -1,7 +1,7 @@
 -- Grain: one row per day on which an event happened.
--- A hash of all that counting the day rests on: the files that tell of it, the lines that
--- were judged by themselves, and what counts as core and as a key action. A day whose
--- hash stays need not be counted again.
+-- A hash of all that counting the day rests on: the files that tell of it, the lines
+-- that were judged by themselves, and what counts as core and as a key action. A day
+-- whose hash stays need not be counted again.
 
 with
 

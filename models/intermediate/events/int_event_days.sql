@@ -1,7 +1,7 @@
 -- Grain: one row per file, day on which its events happened, and module.
--- Which days a file tells of: so a day is counted anew only when a file tells more of it.
--- Only files that are not in here yet are read. Rows of a table of a database have no
--- file; what they say is hashed instead.
+-- Which days a file tells of: so a day is counted anew only when a file tells more of
+-- it. Only files that are not in here yet are read. Rows of a table of a database have
+-- no file; what they say is hashed instead.
 
 {{ config(
     materialized='incremental',
