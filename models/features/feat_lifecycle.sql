@@ -57,8 +57,12 @@ features as (
         as_of_date,
         feature_set_version,
         lifecycle_stage,
-        lifecycle_stage = 'value' and adoption_score_90d >= {{ wide_adoption }}
-            as upsell_signal
+        case
+            when lifecycle_stage is not null and adoption_score_90d is not null
+                then
+                    lifecycle_stage = 'value'
+                    and adoption_score_90d >= {{ wide_adoption }}
+        end as upsell_signal
 
     from staged
 

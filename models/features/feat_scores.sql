@@ -75,13 +75,10 @@ features as (
             as events_per_session_90d,
 
         -- half for how lately, half for the share of 60 days' sessions that is recent
-        case
-            when sessions_count_30d is not null
-                then {{ ratio(
-                    '50 * (lateness * sessions_count_60d + 90 * sessions_count_30d)',
-                    '90 * sessions_count_60d'
-                ) }}
-        end as behavioral_score,
+        {{ ratio(
+            '50 * (lateness * sessions_count_60d + 90 * sessions_count_30d)',
+            '90 * sessions_count_60d'
+        ) }} as behavioral_score,
         {{ ratio('order_amount_365d', 1000) }} as transactional_value_k,
         tickets_count_30d as support_ticket_volume_30d,
         -- a third each for how often, how widely, and on what counts

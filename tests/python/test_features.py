@@ -95,21 +95,22 @@ def test_a_feature_that_is_never_null_says_no_reason_for_it(demo):
 
 
 def test_of_a_domain_that_is_missing_every_feature_is_null_and_says_why(master):
-    coverage = dict(
-        master.rows("select entity, cost_of_absence from input.input_coverage")
-    )
-    delivered = {"orders"}
+    coverage = {
+        entity: (is_delivered, costs)
+        for entity, is_delivered, costs in master.rows(
+            "select entity, is_delivered, absence_costs from input.input_coverage"
+        )
+    }
     missing = [
         row
         for row in CATALOGUE
-        if row["entity"] and row["entity"] not in delivered | {"customers"}
+        if row["entity"] not in {"", "customers"} and not coverage[row["entity"]][0]
     ]
     assert len(missing) > 60
+    assert all(coverage[row["entity"]][1] for row in missing)
     (rows,) = master.row("select count(*) from features.feature_store")
     nulls = nulls_of(master, [row["feature_name"] for row in missing])
     assert {name: n for name, n in nulls.items() if n != rows} == {}
-    assert all(coverage[row["entity"]] for row in missing)
-    assert not coverage["orders"]
     # nor is there anything to tell of who signed up when
     assert nulls_of(master, ["signed_up_date"])["signed_up_date"] == rows
 
