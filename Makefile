@@ -46,7 +46,8 @@ render: $(INSTALLED)  ## figures and charts of README and docs, from the marts
 	@$(MAKE) --no-print-directory built CONNECTOR=demo
 	@$(BIN)/perennial charts --connector cdnow --folder docs/charts
 	@$(BIN)/python docs/demo_company.py docs/charts/company
-	@$(BIN)/cog -r -I docs README.md docs/demo-company.md docs/settings.md \
+	@$(BIN)/cog -r -I docs README.md docs/demo-company.md docs/features.md \
+		docs/settings.md models/features/feat*.yml \
 		docs/walkthrough.md
 
 lock:  ## resolve requirements.lock anew (needs uv)

@@ -20,13 +20,13 @@ def catalogue() -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def columns(theme: str) -> str:
-    """Columns of a theme as YAML: the keys, then what the catalogue holds."""
+def columns(*themes: str) -> str:
+    """Columns of these themes, or of all, as YAML: the keys, then the features."""
     told = [(key, f"\"{{{{ doc('{key}') }}}}\"") for key in KEYS]
     told += [
         (feature["feature_name"], _folded(_told(feature)))
         for feature in catalogue()
-        if feature["theme"] == theme
+        if not themes or feature["theme"] in themes
     ]
     return "\n".join(f"- name: {name}\n  description: {text}" for name, text in told)
 

@@ -265,3 +265,17 @@
     cast(null as ubigint)
     {%- endif -%}
 {%- endmacro %}
+
+{#- Modules that count as core, and events that count as key actions, as lists. -#}
+{% macro core_modules() -%}
+    {{ return(listed(
+        ref('module_weights'),
+        'select module from ' ~ ref('module_weights') ~ ' where is_core order by 1'
+    )) }}
+{%- endmacro %}
+
+{% macro key_actions() -%}
+    {{ return(listed(
+        ref('key_actions'), 'select event_name from ' ~ ref('key_actions') ~ ' order by 1'
+    )) }}
+{%- endmacro %}

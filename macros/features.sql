@@ -104,7 +104,7 @@
     ] -%}
     {%- for node in (graph.nodes.values() | sort(attribute='unique_id') if execute else [])
         if node.resource_type == 'model' and node.package_name == 'perennial'
-        and ('features' in node.fqn or 'days' in node.fqn) -%}
+        and (node.name.startswith('feat_') or 'days' in node.fqn) -%}
         {%- do texts.append(node.raw_code) -%}
     {%- endfor -%}
     {%- set words = texts | join(' ') -%}
@@ -112,4 +112,28 @@
         {%- set words = modules.re.sub(noise, ' ', words) -%}
     {%- endfor -%}
     {{ return(local_md5(words)) }}
+{%- endmacro %}
+
+{#- Features that have a number and that models see, as the catalogue lists them. -#}
+{% macro numeric_features() -%}
+    {%- set catalogue = ref('feature_catalogue') -%}
+    {{ return(perennial.listed(
+        catalogue,
+        'select feature_name from ' ~ catalogue
+        ~ " where is_model_input and kind not in ('category', 'date') order by 1"
+    ) or ['nothing']) }}
+{%- endmacro %}
+
+{#- How many standard deviations of training a value lies from the mean of training; 0
+    where the feature never differed. `statistics` is the feature's row of
+    feature_statistics. -#}
+{% macro standardised(value, statistics) -%}
+    case
+        when {{ statistics }}.standard_deviation > 0
+            then
+                (cast({{ value }} as double) - {{ statistics }}.mean)
+                / {{ statistics }}.standard_deviation
+        when {{ value }} is not null
+            then 0
+    end
 {%- endmacro %}

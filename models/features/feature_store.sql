@@ -13,7 +13,8 @@ features as (
     from {{ ref('feat_customers') }}
 
     {% for theme in [
-        'purchases', 'engagement', 'subscription', 'support', 'marketing'
+        'purchases', 'engagement', 'subscription', 'support', 'marketing',
+        'rfm', 'cohort', 'first_days', 'lifecycle', 'scores'
     ] -%}
         inner join {{ ref('feat_' ~ theme) }}
             using (customer_id, as_of_date, feature_set_version)

@@ -3,6 +3,8 @@
 -- are counted anew. A day is described as it was known from known_date until
 -- told_again_date. A session is counted on each day on which it was used.
 
+-- depends_on: {{ ref('module_weights') }}, {{ ref('key_actions') }}, {{ ref('int_modules') }}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
@@ -12,13 +14,6 @@
 
 {%- set states = ref('int_event_day_states') %}
 {%- set modules = module_places() %}
-{%- set core_modules = listed(
-    ref('module_weights'),
-    'select module from ' ~ ref('module_weights') ~ ' where is_core order by 1'
-) %}
-{%- set key_actions = listed(
-    ref('key_actions'), 'select event_name from ' ~ ref('key_actions') ~ ' order by 1'
-) %}
 
 with
 
@@ -55,10 +50,10 @@ new_days as (
                 case when session_id is not null then hash(session_id) end
                     as session_key,
                 duration_seconds,
-                case when module in {{ literals(core_modules) }} then duration_seconds end
+                case when module in {{ literals(core_modules()) }} then duration_seconds end
                     as core_seconds,
                 {{ module_bit(modules) }} as module_bit,
-                event_name in {{ literals(key_actions) }} as is_key_action
+                event_name in {{ literals(key_actions()) }} as is_key_action
 
             from {{ ref('input_events') }}
 
@@ -263,7 +258,7 @@ usage_days as (
         cast(coalesce(usage.sessions_count, 0) as bigint) as sessions_count,
         cast(coalesce(usage.active_seconds, 0) as bigint) as active_seconds,
         cast(coalesce(usage.core_seconds, 0) as bigint) as core_seconds,
-        coalesce(usage.modules, 0) as modules,
+        cast(coalesce(usage.modules, 0) as ubigint) as modules,
         cast(coalesce(usage.key_actions_count, 0) as bigint) as key_actions_count,
         new_days.day_state
 
