@@ -31,7 +31,11 @@ outcomes as (
 
 dimensions as (
 
-    select distinct dimension from {{ ref('churn_overview') }}
+    select listed.dimension
+
+    from (
+        values ('all'), ('plan'), ('segment'), ('acquisition_channel'), ('country')
+    ) as listed (dimension)
 
 ),
 

@@ -39,20 +39,6 @@ as_of_dates as (
 
 ),
 
-first_subscribed as (
-
-    select
-        customer_id,
-        min(from_date) as first_subscribed_date
-
-    from {{ ref('int_subscription_periods') }}
-
-    where to_date is null or to_date > from_date
-
-    group by customer_id
-
-),
-
 histories as (
 
     select
@@ -68,17 +54,11 @@ histories as (
         definition.counts_subscriptions
         and coalesce(store.is_subscribed, false) as is_subscribed,
         definition.counts_subscriptions
-        and first_subscribed.first_subscribed_date is not null
-        and {{ is_past(
-            'first_subscribed.first_subscribed_date', 'store.as_of_date'
-        ) }} as has_subscribed
+        and coalesce(store.periods_count, 0) > 0 as has_subscribed
 
     from {{ ref('feature_store') }} as store
 
     cross join definition
-
-    left join first_subscribed
-        on store.customer_id = first_subscribed.customer_id
 
 ),
 
@@ -86,7 +66,7 @@ customers as (
 
     select * from histories
 
-    where days_since_activity is not null or is_subscribed or has_subscribed
+    where days_since_activity is not null or has_subscribed
 
 ),
 

@@ -1,4 +1,4 @@
-"""Who was lost: on real data against a count of one's own, on the demo against truth."""
+"""Who was lost: CDNOW against a count of one's own, the demo company against truth."""
 
 import dataclasses
 import datetime
@@ -94,8 +94,8 @@ def test_where_there_are_orders_alone_churn_is_no_order(master):
         select
             count(*) filter (
                 is_churned <> (ordered.customer_id is null)
-                or label_reason <> case when is_churned then 'no_order' else 'ordered' end
-                or churn_kind is distinct from case when is_churned then 'inactivity' end
+                or label_reason <> if(is_churned, 'no_order', 'ordered')
+                or churn_kind is distinct from if(is_churned, 'inactivity', null)
                 or scope_reason not in ('active_lately', 'lapsed')
             ),
             count(is_churned),
@@ -207,8 +207,8 @@ def page(**changes) -> DataPage:
         (
             {},
             "orders: 210 days, for nine of ten gaps between two days of orders are at "
-            "most 200 days (rounded to 30); after as long a silence 15% came back within "
-            "180 days, and 25% of regulars; hiatus_days is 90",
+            "most 200 days (rounded to 30); after as long a silence 15% came back "
+            "within 180 days, and 25% of regulars; hiatus_days is 90",
         ),
         (
             {
