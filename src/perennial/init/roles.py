@@ -540,8 +540,6 @@ def _as_time(column: Column) -> Reading | None:
     if column.is_time:
         return Reading("timestamp", 1.0)
     formats = column.time_formats
-    if column.shares.get("iso_time", 0) >= LEAST_SHARE and not formats:
-        return Reading("timestamp", column.shares["iso_time"])
     if formats:
         doubts = ()
         other = next((one for one in formats[1:] if one[:2] != formats[0][:2]), None)
@@ -562,10 +560,7 @@ def _as_time(column: Column) -> Reading | None:
                 expression=f"make_timestamp({{column}} * {factor})",
                 doubts=(f"{column.name} is read as {unit} since 1970, in UTC",),
             )
-    best = max(
-        ((column.shares.get(one, 0), one) for one in ("iso_time",)), default=(0, "")
-    )
-    return Reading("timestamp", best[0])
+    return Reading("timestamp", column.shares.get("iso_time", 0))
 
 
 def _as_decimal(column: Column, scale: int, is_in_cents: bool) -> Reading | None:

@@ -28,8 +28,6 @@ _PLACE = (
     *("source_text", "row_fault"),
 )
 
-_KEYS = ("session_id", "campaign_id")
-
 
 def files(proposal: Proposal) -> dict[Path, str]:
     """Make the files of a connector.
@@ -320,7 +318,7 @@ def _as(value: str, role: str) -> str:
 
 
 def _group(role: str, type_: str) -> str:
-    if role.endswith("_id") and role != "customer_segment":
+    if role.endswith("_id"):
         return "keys"
     if type_ == "timestamp" or role == "loaded_at":
         return "times"
