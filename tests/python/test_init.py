@@ -11,14 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import jinja2
 import pytest
 from conftest import PERENNIAL, ROOT, Build
 from shop import INPUT, write_rows
 from test_databases import PASSWORD, server  # noqa: F401
 
 from perennial.init import Place, doubts, files, look, propose
-from perennial.init.roles import NAMES, contract
+from perennial.init.roles import NAMES
+from perennial.macros import contract, macros_of
 
 pytestmark = pytest.mark.own_data
 
@@ -819,10 +819,7 @@ def test_no_amount_becomes_a_hundred_times_as_much(tmp_path, usual, odd, expecte
     proposal = propose("own", ROOT, look({"orders": Place.find(str(file))}), [], "UTC")
     model = files(proposal)[Path("models/staging/own/stg_own__orders.sql")]
     (macro,) = re.findall(r"\{\{ parsed_money.*\}\}", model)
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    parsing = (ROOT / "macros" / "parsing.sql").read_text()
-    perennial = environment.from_string(parsing).module
-    expression = environment.from_string(parsing + macro).render(perennial=perennial)
+    expression = macros_of(ROOT).rendered(macro)
     ((found,),) = query(
         f"select coalesce(({expression})::varchar, 'NULL')"
         f" from (select '{odd}' as amount)"

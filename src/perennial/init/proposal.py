@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import jinja2
 
 from perennial.faults import UsageFault
 from perennial.init.inspection import RawTable, inspect, words
@@ -18,11 +16,11 @@ from perennial.init.roles import (
     Roles,
     assign,
     choose,
-    contract,
     looks_like_cents,
     role_types,
 )
 from perennial.init.tables import ENDINGS, Place, is_writable, opened, quoted
+from perennial.macros import contract, macros_of, settings_catalogue
 
 #: What others call a purchase and a refund, and a payment that came or failed.
 PURCHASES = {
@@ -294,7 +292,7 @@ def propose(
     for text in by_hand:
         _set_by_hand(domains, agreed, text)
     for domain in domains.values():
-        _recognise(domain)
+        _recognise(domain, root)
     proposal = Proposal(name, root, domains)
     proposal.settings = _settings(proposal, zone)
     if not proposal.lacking:
@@ -345,7 +343,7 @@ def _set_by_hand(domains: dict[str, Domain], agreed: dict, text: str) -> None:
         raise UsageFault(f"{text[:60]!r}: {error}.") from None
 
 
-def _recognise(domain: Domain) -> None:
+def _recognise(domain: Domain, root: Path) -> None:
     """Find the shape of a table, and what its words mean."""
     choices = domain.choices
     key = {
@@ -365,7 +363,7 @@ def _recognise(domain: Domain) -> None:
                 "amount", price.column, 0.5, price.reading, (*price.doubts, told)
             )
         if has_lines:
-            domain.lines = _lines(domain)
+            domain.lines = _lines(domain, root)
             for role in ("kind", "status", "category"):
                 choices.pop(role, None)
         else:
@@ -532,11 +530,12 @@ def _look_at_subscriptions(domain: Domain) -> None:
 
 
 @contextmanager
-def _typed(domain: Domain) -> Iterator[duckdb.DuckDBPyConnection]:
+def _typed(domain: Domain, root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the raw table with a column for each role, as far as its values parse."""
     with opened(domain.roles.table.place) as connection:
         columns = ", ".join(
-            f"{_looked_at(choice)} as {role}" for role, choice in domain.choices.items()
+            f"{_looked_at(choice, root)} as {role}"
+            for role, choice in domain.choices.items()
         )
         connection.execute(
             f"create temporary table typed as select {columns} from raw_table"
@@ -544,7 +543,7 @@ def _typed(domain: Domain) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _looked_at(choice: Choice) -> str:
+def _looked_at(choice: Choice, root: Path) -> str:
     """Write SQL of a role's value in the raw table, for a look at it alone."""
     reading, name = choice.reading, quoted(choice.column.name)
     is_time = reading.data_type == "timestamp" or (reading.expression or "").startswith(
@@ -555,13 +554,14 @@ def _looked_at(choice: Choice) -> str:
     if is_time and reading.time_format:
         return f"try_strptime(cast({name} as varchar), '{reading.time_format}')"
     if is_time and reading.expression:
-        return reading.expression.format(column=f"try_cast({name} as bigint)")
+        return reading.expression.replace("{column}", f"try_cast({name} as bigint)")
     if is_time:
         return f"try_cast({name} as timestamp)"
     if reading.number:
-        text = reading.number.format(column=f"cast({name} as varchar)")
-        if "* 0.01" in reading.number:
-            return reading.number.format(column=f"try_cast({name} as bigint)")
+        number = macros_of(root).rendered(reading.number)
+        if "* 0.01" in number:
+            return number.replace("{column}", f"try_cast({name} as bigint)")
+        text = number.replace("{column}", f"cast({name} as varchar)")
         return f"try_cast({text} as decimal(18, 4))"
     text = f"nullif(trim(cast({name} as varchar)), '')"
     if choice.column.type in ("DOUBLE", "FLOAT"):
@@ -574,12 +574,12 @@ def line_amount(choices: dict[str, Choice]) -> str:
     return "amount" if "amount" in choices else "quantity * price"
 
 
-def _lines(domain: Domain) -> Lines:
+def _lines(domain: Domain, root: Path) -> Lines:
     choices = domain.choices
     customer = "customer_id" if "customer_id" in choices else "cast(null as varchar)"
     product = "product" if "product" in choices else "cast(null as varchar)"
     product_name = "product_name" if "product_name" in choices else "''"
-    with _typed(domain) as connection:
+    with _typed(domain, root) as connection:
         found = connection.execute(
             f"select {product} as product, max(coalesce({product_name}, '')) from typed"
             f" where not regexp_matches({product}, '^[0-9]') group by product"
@@ -678,17 +678,6 @@ def _tell_lines(domain: Domain, lines: Lines) -> None:
     domain.doubts.extend(told)
 
 
-@cache
-def defaults(root: Path) -> dict[str, Any]:
-    """Read the defaults of the settings from the macro that holds them."""
-    found: list[dict] = []
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    environment.globals["return"] = found.append
-    text = (root / "macros" / "settings.sql").read_text()
-    environment.from_string(text + "{{ settings_catalogue() }}").render()
-    return {name: told["default"] for name, told in found[0].items()}
-
-
 def _settings(proposal: Proposal, zone: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"entities": list(proposal.domains)}
     if zone != "UTC":
@@ -705,7 +694,7 @@ def _settings(proposal: Proposal, zone: str) -> dict[str, Any]:
         ),
         None,
     )
-    if main is not None and _knows_days_only(main):
+    if main is not None and _knows_days_only(main, proposal.root):
         settings["last_day_is_complete"] = True
         proposal.doubts.append(
             "times are days, so the newest one is taken to be known to its end"
@@ -713,14 +702,14 @@ def _settings(proposal: Proposal, zone: str) -> dict[str, Any]:
     return settings
 
 
-def _time(domain: Domain) -> Choice | None:
+def _time(domain: Domain, root: Path) -> Choice | None:
     times = ("ordered_at", "started_at", "occurred_at", "signed_up_at", "sent_at")
     return next((domain.choices[one] for one in times if one in domain.choices), None)
 
 
 def _has_times_without_zone(proposal: Proposal) -> bool:
     for domain in proposal.domains.values():
-        time = _time(domain)
+        time = _time(domain, proposal.root)
         if time is None or time.reading.expression:
             continue
         if time.column.type == "TIMESTAMP WITH TIME ZONE":
@@ -731,8 +720,8 @@ def _has_times_without_zone(proposal: Proposal) -> bool:
     return False
 
 
-def _knows_days_only(domain: Domain) -> bool:
-    time = _time(domain)
+def _knows_days_only(domain: Domain, root: Path) -> bool:
+    time = _time(domain, root)
     if time is None or time.reading.expression:
         return False
     if time.column.type == "DATE":
@@ -747,16 +736,19 @@ def _history(proposal: Proposal) -> list[str]:
     if "orders" in proposal.domains:
         told += _history_of_orders(proposal, proposal.domains["orders"])
     if "subscriptions" in proposal.domains:
-        told += _history_of_subscriptions(proposal.domains["subscriptions"])
+        told += _history_of_subscriptions(
+            proposal.domains["subscriptions"], proposal.root
+        )
     if "orders" not in proposal.domains:
         told.append("without orders no value is expected of a customer so far")
     return told
 
 
 def _history_of_orders(proposal: Proposal, domain: Domain) -> list[str]:
-    choices, usual = domain.choices, defaults(proposal.root)
+    choices, root = domain.choices, proposal.root
+    settings = settings_catalogue(root)
     amount = line_amount(choices) if domain.lines else "amount"
-    with _typed(domain) as connection:
+    with _typed(domain, root) as connection:
         first, last, days, customers, repeating = connection.execute(
             f"""
             with bought as (
@@ -782,13 +774,13 @@ def _history_of_orders(proposal: Proposal, domain: Domain) -> list[str]:
         f"{days:,} days of orders, {first} to {last}, of {customers:,} customers, of "
         f"whom {repeating:,} bought on more than one day"
     ]
-    least = usual["minimum_repeat_customers"]
+    least = settings["minimum_repeat_customers"]["default"]
     if repeating < least:
         told.append(
             f"fewer than {least} customers came back: no model is fitted, and scores "
             "are none or averages, as model_source and fit_status say"
         )
-    for horizon in usual["horizons_days"]:
+    for horizon in settings["horizons_days"]["default"]:
         if days <= horizon:
             told.append(
                 f"{horizon} days ahead: the history is shorter than that, so nothing "
@@ -802,9 +794,9 @@ def _history_of_orders(proposal: Proposal, domain: Domain) -> list[str]:
     return told
 
 
-def _history_of_subscriptions(domain: Domain) -> list[str]:
+def _history_of_subscriptions(domain: Domain, root: Path) -> list[str]:
     ended = "ended_at" if "ended_at" in domain.choices else "null"
-    with _typed(domain) as connection:
+    with _typed(domain, root) as connection:
         customers, ended_count = connection.execute(
             f"select count(distinct customer_id), count({ended}) from typed"
         ).fetchone()

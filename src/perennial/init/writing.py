@@ -12,8 +12,9 @@ import jinja2
 
 from perennial.faults import UsageFault
 from perennial.init.proposal import Domain, Proposal, has_line_numbers
-from perennial.init.roles import Choice, contract
+from perennial.init.roles import Choice
 from perennial.init.tables import quoted
+from perennial.macros import contract
 
 #: Descriptions of columns that the vocabulary has under another name.
 _DESCRIBED_AS = {
@@ -149,16 +150,10 @@ def _literals(settings: dict[str, Any]) -> dict[str, str]:
 def _expression(choice: Choice) -> str:
     """Write SQL of a role's value in a staging model."""
     column = _identifier(choice.column.name)
-    if choice.reading.expression is None:
-        return column
-    return _formatted(choice.reading.expression, column)
-
-
-def _formatted(expression: str, column: str) -> str:
-    # a quoted name inside a string of Jinja
-    inside = column.replace("'", "\\'")
-    is_macro = expression.startswith("{{{{")
-    return expression.format(column=inside if is_macro else column)
+    expression = choice.reading.expression or "{column}"
+    if "{{" in expression:  # it stands in a string of Jinja
+        column = column.replace("'", "\\'")
+    return expression.replace("{column}", column)
 
 
 def _declared(proposal: Proposal, domain: Domain) -> list[dict[str, Any]]:
