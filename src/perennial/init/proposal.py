@@ -346,14 +346,7 @@ def _set_by_hand(domains: dict[str, Domain], agreed: dict, text: str) -> None:
 def _recognise(domain: Domain, root: Path) -> None:
     """Find the shape of a table, and what its words mean."""
     choices = domain.choices
-    key = {
-        "customers": "customer_id",
-        "orders": "order_id",
-        "subscriptions": "subscription_id",
-        "events": "event_id",
-        "tickets": "ticket_id",
-        "touches": "touch_id",
-    }[domain.entity]
+    key = contract(root)[domain.entity]["key"]
     if domain.entity == "orders":
         has_lines = _has_lines(choices)
         if not has_lines and "amount" not in choices and "price" in choices:
@@ -703,8 +696,7 @@ def _settings(proposal: Proposal, zone: str) -> dict[str, Any]:
 
 
 def _time(domain: Domain, root: Path) -> Choice | None:
-    times = ("ordered_at", "started_at", "occurred_at", "signed_up_at", "sent_at")
-    return next((domain.choices[one] for one in times if one in domain.choices), None)
+    return domain.choices.get(contract(root)[domain.entity]["time"])
 
 
 def _has_times_without_zone(proposal: Proposal) -> bool:
