@@ -833,6 +833,14 @@ def test_every_column_of_the_contract_has_names_that_it_goes_by():
         assert all(NAMES[entity].values())
 
 
+@pytest.mark.parametrize("entity", contract(ROOT))
+def test_times_without_a_zone_are_told_of_every_domain(tmp_path, entity):
+    time = contract(ROOT)[entity]["time"]
+    file = lines(tmp_path / "rows.csv", f"id,{time}", "1,2024-01-05 10:00:00")
+    proposal = propose("own", ROOT, look({entity: Place.find(str(file))}), [], "UTC")
+    assert any("times that name no zone" in doubt for doubt in proposal.doubts)
+
+
 # ---- changing, refusing, printing ---------------------------------------------------
 
 GOOD = ("order_id,customer_id,order_date,gross,net", "1,c1,2024-01-05,12.50,10.00")
