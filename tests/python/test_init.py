@@ -16,8 +16,10 @@ from conftest import PERENNIAL, ROOT, Build
 from shop import INPUT, write_rows
 from test_databases import PASSWORD, server  # noqa: F401
 
+from perennial.faults import Fault
 from perennial.init import Place, doubts, files, look, propose
 from perennial.init.roles import NAMES
+from perennial.init.tables import tables_of
 from perennial.macros import contract, macros_of
 
 pytestmark = pytest.mark.own_data
@@ -575,6 +577,14 @@ def test_a_password_in_an_address_is_shown_nowhere():
     place = Place.find(address)
     assert place.told == "postgresql://reader@host:5432/shop#sales.orders"
     assert (place.schema, place.table) == ("sales", "orders")
+
+
+@pytest.mark.parametrize("ask", [tables_of, lambda text: look({"orders": text})])
+def test_a_server_that_does_not_answer_is_told_without_the_password(server, ask):  # noqa: F811
+    address = "postgresql://reader:secret@localhost:1/shop"
+    with pytest.raises(Fault, match=r"reader@localhost:1/shop.*refused") as told:
+        ask(address if ask is tables_of else Place.find(f"{address}#orders"))
+    assert "secret" not in str(told.value)
 
 
 # ---- doubts -------------------------------------------------------------------------

@@ -19,7 +19,14 @@ from perennial.init.roles import (
     looks_like_cents,
     role_types,
 )
-from perennial.init.tables import ENDINGS, Place, is_writable, opened, quoted
+from perennial.init.tables import (
+    ENDINGS,
+    Place,
+    is_writable,
+    opened,
+    quoted,
+    tables_of,
+)
 from perennial.macros import contract, macros_of, settings_catalogue
 
 #: What others call a purchase and a refund, and a payment that came or failed.
@@ -227,7 +234,10 @@ def places(given: dict[str, str], folder: str | None) -> tuple[dict[str, Place],
 def _named_in(folder: str) -> dict[str, str]:
     path = Path(folder).expanduser()
     if not path.is_dir():
-        return _tables_of(folder)
+        return {
+            words(table): f"{folder}#{schema}.{table}"
+            for schema, table in tables_of(folder)
+        }
     named: dict[str, str] = {}
     for one in sorted(path.iterdir()):
         if one.is_dir():
@@ -241,28 +251,6 @@ def _named_in(folder: str) -> dict[str, str]:
                 path / (f"{stem}*{one.suffix}" if is_several else one.name)
             )
     return named
-
-
-def _tables_of(database: str) -> dict[str, str]:
-    place = Place.find(f"{database}#nothing")
-    with duckdb.connect() as connection:
-        kind = ""
-        if place.is_server:
-            from perennial.dbt_plugin import extension_file
-
-            connection.load_extension(str(extension_file("postgres")))
-            kind = ", type postgres"
-        address = database.replace("'", "''")
-        try:
-            connection.execute(f"attach '{address}' as attached (read_only{kind})")
-            tables = connection.execute(
-                "select table_schema, table_name from information_schema.tables"
-                " where table_catalog = 'attached' order by all"
-            ).fetchall()
-        except duckdb.Error as error:
-            told = str(error).splitlines()[0][:200]
-            raise UsageFault(f"{place.told.split('#')[0]}: {told}") from None
-    return {words(table): f"{database}#{schema}.{table}" for schema, table in tables}
 
 
 def propose(

@@ -461,10 +461,13 @@ def attachment(proposal: Proposal) -> str | None:
     place = next(iter(proposal.domains.values())).roles.table.place
     if place.database is None:
         return None
-    path = place.database if place.is_server else str(Path(place.database).absolute())
-    told = {"path": re.sub(r"//([^:/@]*):[^@]*@", r"//\1@", path)}
-    told["alias"] = f"{proposal.name}_raw"
-    told["read_only"] = True
+    told = {
+        "path": place.address
+        if place.is_server
+        else str(Path(place.database).absolute()),
+        "alias": f"{proposal.name}_raw",
+        "read_only": True,
+    }
     if place.is_server:
         told["type"] = "postgres"
     # as_native reads it, which knows True and not true
