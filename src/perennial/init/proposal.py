@@ -54,6 +54,9 @@ SET_ASIDE = {
 #: Below this share of different ids, the rows of a table are lines of its orders.
 MOST_DISTINCT_LINES = 0.9
 
+#: With fewer periods of subscriptions that ended, it is told that they are few.
+LEAST_ENDED_PERIODS = 50
+
 #: A product that is none: what a platform or a bank takes.
 _FEE = re.compile(r"\b(fee|fees|charges?|commission)\b|(?<!of)fee$", re.IGNORECASE)
 
@@ -781,6 +784,9 @@ def _history_of_subscriptions(domain: Domain, root: Path) -> list[str]:
             f"select count(distinct customer_id), count({ended}) from typed"
         ).fetchone()
     told = [f"{customers:,} customers subscribed, and {ended_count:,} periods ended"]
-    if ended_count < 50:
-        told.append("fewer than 50 periods ended: too few to learn from who leaves")
+    if ended_count < LEAST_ENDED_PERIODS:
+        told.append(
+            f"fewer than {LEAST_ENDED_PERIODS} periods ended: too few to learn from "
+            "who leaves"
+        )
     return told
