@@ -3,9 +3,11 @@
 import filecmp
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import duckdb
 import numpy as np
@@ -19,6 +21,7 @@ from test_pages import digest
 from typer.testing import CliRunner
 
 from perennial.cli import app
+from perennial.cli import generate as generate_command
 from perennial.company import SIZES, files, generate, records, truth
 from perennial.company.behaviour import (
     ENGAGED,
@@ -742,6 +745,15 @@ def test_the_company_is_like_real_ones(usual, judged):
         < 0.90
     )
     assert SIZES["tiny"].customers == 2_000
+
+
+def test_the_help_tells_the_sizes_as_they_are():
+    hints = get_type_hints(generate_command, include_extras=True)
+    _, option = get_args(hints["size"])
+    told = re.findall(r"(\w+) \(([0-9,]+)[ a-z]*, ([0-9]+)[ a-z]*\)", option.help)
+    assert told == [
+        (name, f"{size.customers:,}", f"{size.months}") for name, size in SIZES.items()
+    ]
 
 
 # -- arguments ------------------------------------------------------------------------
