@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from perennial.charts import STYLE, save
 from perennial.company import SIZES, generate
-from perennial.company.behaviour import Behaviour
+from perennial.company.behaviour import LAST_MONTH, Behaviour
 
 ROOT = Path(__file__).parents[1]
 SIZE, SEED = "small", 7
@@ -43,9 +43,14 @@ def folder() -> Path:
 
 @cache
 def frame(query: str) -> pd.DataFrame:
-    """Ask the company's files; {raw} and {truth} are its folders."""
+    """Ask the company's files.
+
+    {raw} and {truth} are its folders, {end} is the day after its history.
+    """
     made = folder()
-    return duckdb.sql(query.format(raw=made / "raw", truth=made / "truth")).df()
+    end = f"date '{(LAST_MONTH + 1).astype('datetime64[D]')}'"
+    named = query.format(raw=made / "raw", truth=made / "truth", end=end)
+    return duckdb.sql(named).df()
 
 
 # -- what cog puts into the page ------------------------------------------------------
@@ -272,7 +277,7 @@ def uplift() -> str:
 _LIVES = """
 select
     *,
-    date_diff('month', started_date, coalesce(ended_date, date '2026-01-01')) as months,
+    date_diff('month', started_date, coalesce(ended_date, {end})) as months,
     ended_date is not null as is_ended
 from '{truth}/customers.parquet'
 where started_date is not null
@@ -332,7 +337,7 @@ def seasons() -> tuple[pd.DataFrame, Figure]:
                 date_trunc('month', occurred_at) as month,
                 count(distinct session_id) as sessions_count
             from '{raw}/events/*.parquet'
-            where occurred_at < '2026-01-01'
+            where occurred_at < {end}
             group by all
         ),
         orders as (
@@ -405,7 +410,7 @@ order by who, months_before
 _SESSIONS = """
     select customer_id, min(occurred_at) as at, cast(null as double) as csat
     from '{raw}/events/*.parquet'
-    where occurred_at < '2026-01-01' group by customer_id, session_id
+    where occurred_at < {end} group by customer_id, session_id
 """
 
 _TICKETS = """

@@ -6,14 +6,10 @@ a page and the marts differ. What is not said to be the demo company's is CDNOW'
 
 import json
 from functools import cache
-from pathlib import Path
-
-import jinja2
 
 from perennial.follow import follow
+from perennial.macros import settings_catalogue
 from perennial.project import EXAMPLE_CUSTOMER, Project
-
-SETTINGS = Path("macros") / "settings.sql"
 
 CDNOW, DEMO = "cdnow", "demo"
 
@@ -149,16 +145,11 @@ def demo_sizes() -> str:
 
 def settings() -> str:
     """Print the catalogue of settings as a table."""
-    found = []
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    environment.globals["return"] = found.append
-    macros = (Project.find(CDNOW).root / SETTINGS).read_text()
-    environment.from_string(macros + "{{ settings_catalogue() }}").render()
     lines = [
         "| setting | type | unit | range | default | meaning |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name, told in sorted(found[0].items()):
+    for name, told in sorted(settings_catalogue(Project.find(CDNOW).root).items()):
         choices = " or ".join(f"`{choice}`" for choice in told.get("choices", []))
         limits = f"{told['least']} to {told['most']}" if "least" in told else choices
         default = json.dumps(told["default"])

@@ -88,6 +88,11 @@
     ) }}
 {%- endmacro %}
 
+{#- Whether a row of files_read is a reading of this run, and of none before. -#}
+{% macro is_new_reading() -%}
+    ledger_number not in (select ledger_number from {{ ref('int_known_files') }})
+{%- endmacro %}
+
 {#- The first column of a query as a list, empty while a relation is missing. -#}
 {% macro listed(relation, query) -%}
     {%- if is_built(relation) -%}

@@ -265,6 +265,8 @@
             delim = chr(31),
             quote = '',
             escape = '',
+            {#- small enough for a cache, and longer than the longest line #}
+            buffer_size = {{ 4 * 1024 * 1024 }},
             filename = {{ not one }}
         )
     ) as lines

@@ -13,10 +13,7 @@ new_readings as (
 
     from {{ ref('files_read') }}
 
-    where
-        ledger_number not in (
-            select ledger_number from {{ ref('int_known_files') }}
-        )
+    where {{ is_new_reading() }}
 
 )
 

@@ -2,12 +2,10 @@
 -- accepted: a refused line comes through, or leaving it out took a good one along. Only
 -- the files that this run read first are opened for it.
 
-{%- set is_new -%}
-    ledger_number not in (select ledger_number from {{ ref('int_known_files') }})
-{%- endset %}
 {%- set new_files = listed(
     ref('files_read'),
-    'select distinct source_file from ' ~ ref('files_read') ~ ' where ' ~ is_new
+    'select distinct source_file from ' ~ ref('files_read')
+    ~ ' where ' ~ is_new_reading()
 ) %}
 
 with

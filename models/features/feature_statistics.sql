@@ -99,7 +99,7 @@ training_values as not materialized (
 
     from training_rows
 
-    unpivot include nulls (quantity for feature_name in ({{ features | join(', ') }}))
+    unpivot include nulls (feature_value for feature_name in ({{ features | join(', ') }}))
 
 ),
 
@@ -110,10 +110,10 @@ totals as (
         feature_set_version,
         feature_name,
         count(*) as rows_count,
-        count(quantity) as values_count,
-        cast(sum(cast(quantity as decimal(38, 6))) as double) / count(quantity) as mean,
-        min(quantity) as least,
-        max(quantity) as largest
+        count(feature_value) as values_count,
+        cast(sum(cast(feature_value as decimal(38, 6))) as double) / count(feature_value) as mean,
+        min(feature_value) as least,
+        max(feature_value) as largest
 
     from training_values
 
@@ -128,7 +128,7 @@ deviations as not materialized (
         totals.last_training_date,
         totals.feature_set_version,
         totals.feature_name,
-        (training_values.quantity - totals.mean)
+        (training_values.feature_value - totals.mean)
         / nullif(totals.largest - totals.least, 0) as deviation
 
     from training_values
@@ -137,7 +137,7 @@ deviations as not materialized (
         on training_values.last_training_date = totals.last_training_date
         and training_values.feature_name = totals.feature_name
 
-    where training_values.quantity is not null
+    where training_values.feature_value is not null
 
 ),
 
@@ -164,7 +164,7 @@ quantiles as (
         training_values.last_training_date,
         training_values.feature_name,
         quantile_disc(
-            training_values.quantity, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
+            training_values.feature_value, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
         ) as quantiles
 
     from training_values

@@ -6,17 +6,8 @@ from dataclasses import dataclass, field
 import duckdb
 
 from perennial.faults import Fault
+from perennial.macros import contract
 from perennial.project import Project
-
-#: For each domain, the column of the time at which a row happened.
-TIMES = {
-    "customers": "signed_up_at",
-    "orders": "ordered_at",
-    "subscriptions": "started_at",
-    "events": "occurred_at",
-    "tickets": "opened_at",
-    "touches": "sent_at",
-}
 
 _COVERAGE = """
 select
@@ -265,7 +256,8 @@ def data_page(project: Project) -> DataPage:
         for entity, _, accepted, *_ in page.coverage:
             if accepted:
                 try:
-                    history = _history(connection, entity, zone or "UTC")
+                    time = contract(project.root)[entity]["time"]
+                    history = _history(connection, entity, time, zone or "UTC")
                 except duckdb.IOException as error:  # rows that stay in their files
                     told = str(error).splitlines()[0]
                     raise Fault(f"{entity} cannot be read ({told}).") from None
@@ -278,9 +270,9 @@ def data_page(project: Project) -> DataPage:
 
 
 def _history(
-    connection: duckdb.DuckDBPyConnection, entity: str, zone: str
+    connection: duckdb.DuckDBPyConnection, entity: str, time: str, zone: str
 ) -> History | None:
-    query = _HISTORY.format(entity=entity, time=TIMES[entity])
+    query = _HISTORY.format(entity=entity, time=time)
     first, last, days, late, gap_begins, gap = connection.execute(
         query, {"zone": zone}
     ).fetchone()

@@ -45,8 +45,9 @@ LINE_SEPARATOR = b"\x1f"
 #: How many records are handed to the engine at a time.
 RECORDS_PER_BATCH = 50_000
 
-_CHUNK_BYTES = 16 * 2**20
-_BLOCK_BYTES = 2**18  # stays in the cache while it is looked at several times
+# both stay in a cache, the chunk while it is hashed, the block while it is looked at
+_CHUNK_BYTES = 2 * 2**20
+_BLOCK_BYTES = 2**18
 _BYTE_ORDER_MARK = codecs.BOM_UTF8
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -429,17 +430,13 @@ def _scan_text(path: str, table: RawTable) -> FileFacts:
     needs_care = has_quotes = has_control = False
     line_bytes = 0
     last = b""
-    with (
-        open(path, "rb") as file,
-        ThreadPoolExecutor(1) as hasher,
-        ThreadPoolExecutor(1) as counter,
-    ):
-        hashed = tallied = None
+    with open(path, "rb", buffering=0) as file, ThreadPoolExecutor(1) as hasher:
+        hashed = None
         while chunk := file.read(_CHUNK_BYTES):
+            # it takes as long as all the rest, so it lags behind by one chunk
             if hashed is not None:
                 hashed.result()
             hashed = hasher.submit(digest.update, chunk)
-            tallied = counter.submit(_tally, chunk)
             if not bytes_count:
                 _refuse_wide_characters(path, chunk)
             bytes_count += len(chunk)
@@ -459,7 +456,7 @@ def _scan_text(path: str, table: RawTable) -> FileFacts:
                 needs_care |= bool(quotes_before % 2)
                 quotes_before = 0
             last = chunk[-1:]
-            newlines_count, chunk_has_control = tallied.result()
+            newlines_count, chunk_has_control = _tally(chunk)
             lines_count += newlines_count
             has_control |= chunk_has_control
         if hashed is not None:

@@ -11,74 +11,39 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
-import jinja2
 import pytz
 from conftest import ROOT
 
+from perennial import macros
 from perennial.reading import RawTable, careful_records, scan_file
-
-
-class _Returned(Exception):
-    """What dbt's `return` does to the rest of a macro."""
-
-    def __init__(self, value: object) -> None:
-        self.value = value
 
 
 class CompilerError(Exception):
     """What dbt's `exceptions.raise_compiler_error` raises."""
 
 
-class Macros:
-    """Macros of the project as functions: they give what they return, or their text."""
+def _raise(message: str) -> None:
+    raise CompilerError(message)
+
+
+class Macros(macros.Macros):
+    """Macros of the project with what dbt would tell them."""
 
     def __init__(self, variables: dict | None = None) -> None:
-        environment = jinja2.Environment(extensions=["jinja2.ext.do"])
         variables = {"connector": "shop", **(variables or {})}
-        environment.globals |= {
-            "perennial": self,
-            "var": lambda name, default=None: variables.get(name, default),
+        super().__init__(
+            ROOT,
+            var=lambda name, default=None: variables.get(name, default),
             # no connector of these tests has a macro of its own
-            "context": {},
-            "return": self._return,
-            "execute": True,
-            "invocation_args_dict": {},
-            "modules": SimpleNamespace(re=re, pytz=pytz, datetime=datetime),
-            "exceptions": SimpleNamespace(raise_compiler_error=self._raise),
-            "fromjson": json.loads,
-            "tojson": json.dumps,
-            "ref": lambda name: SimpleNamespace(include=lambda identifier: "reading"),
-        }
-        self._macros = {}
-        for file in sorted((ROOT / "macros").glob("*.sql")):
-            module = environment.from_string(file.read_text()).module
-            self._macros |= {
-                key: macro
-                for key, macro in vars(module).items()
-                if isinstance(macro, jinja2.runtime.Macro)
-            }
-        environment.globals |= {name: getattr(self, name) for name in self._macros}
-
-    def __getattr__(self, name: str):
-        if name not in vars(self).get("_macros", {}):
-            raise AttributeError(name)
-        macro = self._macros[name]
-
-        def call(*arguments, **options):
-            try:
-                return macro(*arguments, **options)
-            except _Returned as returned:
-                return returned.value
-
-        return call
-
-    @staticmethod
-    def _return(value: object) -> None:
-        raise _Returned(value)
-
-    @staticmethod
-    def _raise(message: str) -> None:
-        raise CompilerError(message)
+            context={},
+            execute=True,
+            invocation_args_dict={},
+            modules=SimpleNamespace(re=re, pytz=pytz, datetime=datetime),
+            exceptions=SimpleNamespace(raise_compiler_error=_raise),
+            fromjson=json.loads,
+            tojson=json.dumps,
+            ref=lambda name: SimpleNamespace(include=lambda identifier: "reading"),
+        )
 
 
 class Node(dict):

@@ -3,9 +3,11 @@
 import filecmp
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import duckdb
 import numpy as np
@@ -19,6 +21,7 @@ from test_pages import digest
 from typer.testing import CliRunner
 
 from perennial.cli import app
+from perennial.cli import generate as generate_command
 from perennial.company import SIZES, files, generate, records, truth
 from perennial.company.behaviour import (
     ENGAGED,
@@ -30,6 +33,7 @@ from perennial.company.behaviour import (
 )
 from perennial.company.generate import _area
 from perennial.company.life import (
+    BILLING_DAYS,
     INVOLUNTARY,
     VOLUNTARY,
     Lives,
@@ -52,11 +56,10 @@ def company(
     seed: int = 11,
     **parameters,
 ) -> Company:
-    behaviour = Behaviour(**parameters)
-    calendar = Calendar(MONTHS, shocks, behaviour)
-    people = draw_people(customers, seed, calendar, behaviour)
-    lives = live(people, seed, calendar, behaviour, lambda done, total: None)
-    return Company(people, lives, calendar, behaviour, seed)
+    calendar = Calendar(MONTHS, shocks, Behaviour(**parameters))
+    people = draw_people(customers, seed, calendar)
+    lives = live(people, seed, calendar, lambda done, total: None)
+    return Company(people, lives, calendar, seed)
 
 
 def outlooks(one: Company) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -65,9 +68,7 @@ def outlooks(one: Company) -> tuple[pd.DataFrame, pd.DataFrame]:
         part = slice(start, start + truth.CHUNK)
         lives = Lives(**{name: rows[part] for name, rows in vars(one.lives).items()})
         frames.append(
-            truth.true_outlooks(
-                one.people.part(part), lives, start, one.calendar, one.behaviour
-            )
+            truth.true_outlooks(one.people.part(part), lives, start, one.calendar)
         )
     return tuple(pd.concat(list(kind)) for kind in zip(*frames, strict=True))
 
@@ -223,6 +224,21 @@ def test_who_gets_a_campaign_is_left_to_chance(usual):
     is_control = group[who, month] == 2
     share = np.full(who.size, behaviour.campaign_share * behaviour.control_share)
     assert abs(distance(is_control, share)) < ERRORS
+
+
+def test_three_renewals_lie_within_90_days_and_twelve_within_365():
+    """The truth counts renewals in place of days, so no month end may be an exception.
+
+    Who loses the subscription by a failed payment does so some days after the bill.
+    """
+    calendar = Calendar(4 * 12, (), Behaviour())  # with a leap year
+    earliest, latest = np.array(BILLING_DAYS) - 1
+    latest += calendar.behaviour.grace_days
+    for days, count in truth.HORIZONS.items():
+        month = np.arange(calendar.months)
+        last = calendar.month_starts[month + 1] - 1 + days
+        assert (calendar.month_starts[month + count] + latest <= last).all()
+        assert (calendar.month_starts[month + count + 1] + earliest > last).all()
 
 
 def worked_out_by_day(
@@ -679,11 +695,10 @@ def test_what_was_planted_stands_on_top_of_what_is_true(made):
 
 def company_of(folder: Path) -> Company:
     about = json.loads((folder / "company.json").read_text())
-    behaviour = Behaviour()
-    calendar = Calendar(about["months"], about["shocks"], behaviour)
-    people = draw_people(about["customers"], about["seed"], calendar, behaviour)
-    lives = live(people, about["seed"], calendar, behaviour, lambda *_: None)
-    return Company(people, lives, calendar, behaviour, about["seed"])
+    calendar = Calendar(about["months"], about["shocks"], Behaviour())
+    people = draw_people(about["customers"], about["seed"], calendar)
+    lives = live(people, about["seed"], calendar, lambda *_: None)
+    return Company(people, lives, calendar, about["seed"])
 
 
 def test_refused_lines_stay_below_the_threshold_in_every_file(made):
@@ -742,6 +757,15 @@ def test_the_company_is_like_real_ones(usual, judged):
         < 0.90
     )
     assert SIZES["tiny"].customers == 2_000
+
+
+def test_the_help_tells_the_sizes_as_they_are():
+    hints = get_type_hints(generate_command, include_extras=True)
+    _, option = get_args(hints["size"])
+    told = re.findall(r"(\w+) \(([0-9,]+)[ a-z]*, ([0-9]+)[ a-z]*\)", option.help)
+    assert told == [
+        (name, f"{size.customers:,}", f"{size.months}") for name, size in SIZES.items()
+    ]
 
 
 # -- arguments ------------------------------------------------------------------------

@@ -12,9 +12,9 @@ import pytest
 from conftest import ROOT, Build, run_build
 from shop import ENTITIES
 from test_files_over_time import spoil
-from test_settings import catalogue
 
 from perennial import company, demo
+from perennial.macros import settings_catalogue
 
 DBT = Path(sys.executable).parent / "dbt"
 
@@ -377,7 +377,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path):
 
 
 def test_the_settings_offer_what_the_generator_can():
-    settings = catalogue()
+    settings = settings_catalogue(ROOT)
     assert settings["demo_size"]["choices"] == list(company.SIZES)
     assert settings["demo_shocks"]["choices"] == list(company.SHOCKS)
     assert demo.DEFAULT_SIZE in company.SIZES

@@ -11,14 +11,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import jinja2
 import pytest
 from conftest import PERENNIAL, ROOT, Build
 from shop import INPUT, write_rows
 from test_databases import PASSWORD, server  # noqa: F401
 
+from perennial.faults import Fault
 from perennial.init import Place, doubts, files, look, propose
-from perennial.init.roles import NAMES, contract
+from perennial.init.roles import NAMES
+from perennial.init.tables import tables_of
+from perennial.macros import contract, macros_of
 
 pytestmark = pytest.mark.own_data
 
@@ -577,6 +579,14 @@ def test_a_password_in_an_address_is_shown_nowhere():
     assert (place.schema, place.table) == ("sales", "orders")
 
 
+@pytest.mark.parametrize("ask", [tables_of, lambda text: look({"orders": text})])
+def test_a_server_that_does_not_answer_is_told_without_the_password(server, ask):  # noqa: F811
+    address = "postgresql://reader:secret@localhost:1/shop"
+    with pytest.raises(Fault, match=r"reader@localhost:1/shop.*refused") as told:
+        ask(address if ask is tables_of else Place.find(f"{address}#orders"))
+    assert "secret" not in str(told.value)
+
+
 # ---- doubts -------------------------------------------------------------------------
 
 
@@ -819,10 +829,7 @@ def test_no_amount_becomes_a_hundred_times_as_much(tmp_path, usual, odd, expecte
     proposal = propose("own", ROOT, look({"orders": Place.find(str(file))}), [], "UTC")
     model = files(proposal)[Path("models/staging/own/stg_own__orders.sql")]
     (macro,) = re.findall(r"\{\{ parsed_money.*\}\}", model)
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    parsing = (ROOT / "macros" / "parsing.sql").read_text()
-    perennial = environment.from_string(parsing).module
-    expression = environment.from_string(parsing + macro).render(perennial=perennial)
+    expression = macros_of(ROOT).rendered(macro)
     ((found,),) = query(
         f"select coalesce(({expression})::varchar, 'NULL')"
         f" from (select '{odd}' as amount)"
@@ -834,6 +841,14 @@ def test_every_column_of_the_contract_has_names_that_it_goes_by():
     for entity, agreed in contract(ROOT).items():
         assert set(NAMES[entity]) == set(agreed["columns"])
         assert all(NAMES[entity].values())
+
+
+@pytest.mark.parametrize("entity", contract(ROOT))
+def test_times_without_a_zone_are_told_of_every_domain(tmp_path, entity):
+    time = contract(ROOT)[entity]["time"]
+    file = lines(tmp_path / "rows.csv", f"id,{time}", "1,2024-01-05 10:00:00")
+    proposal = propose("own", ROOT, look({entity: Place.find(str(file))}), [], "UTC")
+    assert any("times that name no zone" in doubt for doubt in proposal.doubts)
 
 
 # ---- changing, refusing, printing ---------------------------------------------------

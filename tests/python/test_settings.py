@@ -2,10 +2,11 @@
 
 import json
 
-import jinja2
 import pytest
 from conftest import ROOT, run_build
 from dbt.cli.main import dbtRunner
+
+from perennial.macros import settings_catalogue
 
 #: What each would do where a setting was pasted into SQL, or run as a template.
 PAYLOADS = {
@@ -34,14 +35,7 @@ PAYLOADS = {
 SHAPES = [{"a": "' or 1=1 --"}, [["' or 1=1 --"]], [None], float("nan"), 10**400]
 
 
-def catalogue() -> dict[str, dict]:
-    """Every setting, from the macro that checks them."""
-    found = []
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    environment.globals["return"] = found.append
-    macros = (ROOT / "macros" / "settings.sql").read_text()
-    environment.from_string(macros + "{{ settings_catalogue() }}").render()
-    return found[0]
+CATALOGUE = settings_catalogue(ROOT)
 
 
 class Settings:
@@ -115,12 +109,12 @@ def is_one_line(told: str | None, name: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("name", catalogue())
+@pytest.mark.parametrize("name", CATALOGUE)
 def test_a_hostile_value_is_refused_in_one_line(name, settings):
-    is_list = catalogue()[name]["type"] in ("integers", "dates", "choices")
+    is_list = CATALOGUE[name]["type"] in ("integers", "dates", "choices")
     # a number can only be one: two texts are enough to see that it is looked at
     texts = ["choice", "date", "time_zone", "currency", "choices", "dates"]
-    payloads = PAYLOADS if catalogue()[name]["type"] in texts else ["always_true"]
+    payloads = PAYLOADS if CATALOGUE[name]["type"] in texts else ["always_true"]
     values = [PAYLOADS[payload] for payload in payloads] + SHAPES
     if is_list:
         values += [[PAYLOADS[payload]] for payload in payloads]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from perennial.company.draws import cumulated
 from perennial.faults import UsageFault
 
 #: The company's history ends with this day, whatever its length.
@@ -113,8 +114,10 @@ class Behaviour:
         Beta distribution of the probability that the payment of a renewal fails.
     payment_lost
         Share of the failed renewals that end the subscription.
+    payment_fails_again
+        Share of the others whose second try fails too.
     grace_days
-        So many days later.
+        A payment that is lost ends the subscription so many days later.
     upgrade_probability, downgrade_probability
         Per billing day, by mood.
     plan_prices
@@ -188,6 +191,7 @@ class Behaviour:
     payment_failure_a: float = 2.0
     payment_failure_b: float = 75.0
     payment_lost: float = 0.22
+    payment_fails_again: float = 0.4
     grace_days: int = 7
 
     upgrade_probability: np.ndarray = _row(0.012, 0.002, 0.0)
@@ -352,9 +356,9 @@ class Calendar:
             start = self.month_starts[self.holiday_month]
             orders[start : start + 10] *= 2.5
             usage[start + 20 : start + 31] *= 0.5
-        self.usage = _cumulated(usage / DAYS_PER_MONTH)
-        self.orders = _cumulated(orders / DAYS_PER_MONTH)
-        self.signups = _cumulated(signups)
+        self.usage = cumulated(usage / DAYS_PER_MONTH)
+        self.orders = cumulated(orders / DAYS_PER_MONTH)
+        self.signups = cumulated(signups)
 
     @property
     def price_rise_month(self) -> int:
@@ -422,7 +426,3 @@ def check_shocks(shocks: Sequence[str]) -> tuple[str, ...]:
             f"choose from {', '.join(SHOCKS)}."
         )
     return tuple(name for name in SHOCKS if name in shocks)
-
-
-def _cumulated(weights: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0.0], np.cumsum(weights)])

@@ -62,8 +62,6 @@ def _conflict(column: str, *values) -> Callable[[_Row], list[_Row]]:
     return lambda row: [row | {column: value} for value in values]
 
 
-_LINE_KINDS = {"short_line", "long_line", "unreadable_character", "unreadable_line"}
-
 #: By domain: kinds of refused lines, with the cells that make them so. What a kind is
 #: called is the reason with which it is refused.
 FAULTS: dict[str, dict[str, Callable[[_Row], list[_Row]]]] = {

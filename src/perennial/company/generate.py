@@ -86,23 +86,21 @@ def generate(
         If an argument is out of range, or something lies in the folder already.
     """
     _check(customers, months, seed, threads)
-    behaviour = Behaviour()
-    calendar = Calendar(months, shocks, behaviour)
+    calendar = Calendar(months, shocks, Behaviour())
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageFault(
             f"{folder} is not empty: name a folder that does not exist yet."
         )
     tell = report or (lambda step, done, total: None)
 
-    people = draw_people(customers, seed, calendar, behaviour)
+    people = draw_people(customers, seed, calendar)
     lives = live(
         people,
         seed,
         calendar,
-        behaviour,
         lambda done, total: tell("lives", done, total),
     )
-    company = Company(people, lives, calendar, behaviour, seed)
+    company = Company(people, lives, calendar, seed)
     for domain in WRITERS:
         (folder / "raw" / domain).mkdir(parents=True)
     (folder / "truth" / "month_ends").mkdir(parents=True)
@@ -203,7 +201,7 @@ def _write_outlooks(
             **{name: rows[part] for name, rows in vars(company.lives).items()}
         )
         frame, response = truth.true_outlooks(
-            company.people.part(part), lives, start, company.calendar, company.behaviour
+            company.people.part(part), lives, start, company.calendar
         )
         frames.append(frame)
         responses.append(response)

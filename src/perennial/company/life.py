@@ -2,13 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 
 from perennial.company.behaviour import (
-    CHANNELS,
-    COUNTRIES,
     DRIFTING,
     ENGAGED,
     LEAVING,
@@ -18,25 +15,16 @@ from perennial.company.behaviour import (
     Behaviour,
     Calendar,
 )
+from perennial.company.draws import choice, places, random_stream
 
 #: How a subscription ended.
 STILL_THERE, VOLUNTARY, INVOLUNTARY = range(3)
 
-#: The company bills on these days of a month, so three renewals lie within 90 days of
-#: any month end, and twelve within 365.
+#: The company bills on these days of a month: the first and the last of them. So three
+#: renewals lie within 90 days of any month end, and twelve within 365.
 BILLING_DAYS = (2, 20)
 
 NEVER = np.iinfo(np.int32).max
-
-
-def random_stream(seed: int, *names: str | int) -> np.random.Generator:
-    """Give a stream of random numbers that depends on its names alone.
-
-    What is drawn in one stream does not move another one, in whatever order and by
-    however many threads they are used.
-    """
-    words = [n if isinstance(n, int) else crc32(n.encode()) for n in names]
-    return np.random.Generator(np.random.PCG64DXSM([seed, *words]))
 
 
 @dataclass
@@ -92,9 +80,7 @@ class People:
         return People(**{name: column[which] for name, column in vars(self).items()})
 
 
-def draw_people(
-    customers: int, seed: int, calendar: Calendar, behaviour: Behaviour
-) -> People:
+def draw_people(customers: int, seed: int, calendar: Calendar) -> People:
     """Draw customers, in the order in which they sign up.
 
     Parameters
@@ -102,18 +88,16 @@ def draw_people(
     customers : int
     seed : int
     calendar : Calendar
-    behaviour : Behaviour
     """
-    random = random_stream(seed, "people")
-    signup_day = _days(random.random(customers), calendar.signups[: calendar.end + 1])
+    random, behaviour = random_stream(seed, "people"), calendar.behaviour
+    signup_day = places(random.random(customers), calendar.signups[: calendar.end + 1])
     signup_day.sort()
-    segment = _choice(random, behaviour.segment_shares, customers)
-    channel = _choice(random, behaviour.channel_shares, customers)
-    country = _choice(random, behaviour.country_shares, customers)
-    assert channel.max() < len(CHANNELS) and country.max() < len(COUNTRIES)
+    segment = choice(random, behaviour.segment_shares, customers)
+    channel = choice(random, behaviour.channel_shares, customers)
+    country = choice(random, behaviour.country_shares, customers)
 
     billing_day = random.integers(*BILLING_DAYS, customers, endpoint=True)
-    start_day, start_month = _first_bills(signup_day, billing_day, calendar, behaviour)
+    start_day, start_month = _first_bills(signup_day, billing_day, calendar)
     is_converted = random.random(customers) < behaviour.conversion_by_channel[channel]
     is_started = is_converted & (start_month < calendar.months)
 
@@ -135,7 +119,7 @@ def draw_people(
         is_yearly=random.random(customers) < behaviour.yearly_share_by_segment[segment],
         first_plan=(random.random(customers)[:, None] > plans).sum(axis=1),
         discount=behaviour.discounts[
-            _choice(random, behaviour.discount_shares, customers)
+            choice(random, behaviour.discount_shares, customers)
         ],
         sessions_rate=random.gamma(shape, 1.0, customers) * sessions_mean / shape,
         orders_rate=random.gamma(
@@ -155,9 +139,7 @@ def draw_people(
     )
 
 
-def leaving_exponents(
-    people: People, month: int, calendar: Calendar, behaviour: Behaviour
-) -> np.ndarray:
+def leaving_exponents(people: People, month: int, calendar: Calendar) -> np.ndarray:
     """Give the k of ``1 - (1 - p) ** k`` at the renewals of a month.
 
     Returns
@@ -165,6 +147,7 @@ def leaving_exponents(
     array of float, shape (moods, 2, customers)
         By mood and by whether a campaign works; 0 where no renewal is due.
     """
+    behaviour = calendar.behaviour
     yearly = np.where(people.is_yearly, behaviour.leaving_at_yearly_renewal, 1.0)
     january = calendar.month_of_year[month] == 0
     factor = people.leaving_factor * yearly * is_due(people, month)
@@ -221,7 +204,6 @@ def live(
     people: People,
     seed: int,
     calendar: Calendar,
-    behaviour: Behaviour,
     report: Callable[[int, int], None],
 ) -> Lives:
     """Let time pass.
@@ -231,7 +213,6 @@ def live(
     people : People
     seed : int
     calendar : Calendar
-    behaviour : Behaviour
     report : callable
         Told months done and months in all.
     """
@@ -250,7 +231,7 @@ def live(
     )
     causes = np.zeros(len(people), np.int8)
     for month in range(calendar.months):
-        _one_month(people, lives, causes, month, seed, calendar, behaviour)
+        _one_month(people, lives, causes, month, seed, calendar)
         report(month + 1, calendar.months)
     return lives
 
@@ -262,19 +243,18 @@ def _one_month(
     month: int,
     seed: int,
     calendar: Calendar,
-    behaviour: Behaviour,
 ) -> None:
     """Mood, campaign, renewal, payment, plan and trouble of a month, in that order."""
-    random = random_stream(seed, "life", month)
+    random, behaviour = random_stream(seed, "life", month), calendar.behaviour
     goes_on = np.flatnonzero(
         (people.start_month < month) & (lives.end_kind == STILL_THERE)
     )
     begins = np.flatnonzero(people.start_month == month)
 
     if month > 0:
-        mood = _moved(random, goes_on, lives, causes, month - 1, calendar, behaviour)
+        mood = _moved(random, goes_on, lives, causes, month - 1, calendar)
         lives.mood[goes_on, month] = mood
-        _campaign(random, goes_on, lives, month, calendar, behaviour)
+        _campaign(random, goes_on, lives, month, calendar)
         stays = _renewed(random, goes_on, people, lives, causes, month, calendar)
         stayed = goes_on[stays]
         lives.plan[stayed, month] = _changed_plan(
@@ -302,9 +282,9 @@ def _moved(
     causes: np.ndarray,
     month: int,
     calendar: Calendar,
-    behaviour: Behaviour,
 ) -> np.ndarray:
     """Moods after the end of a month; keeps the causes of who began to drift."""
+    behaviour = calendar.behaviour
     mood = lives.mood[who, month]
     in_trouble = lives.is_in_trouble[who, month]
     shock = calendar.drift_by_shock(month)
@@ -341,10 +321,10 @@ def _campaign(
     lives: Lives,
     month: int,
     calendar: Calendar,
-    behaviour: Behaviour,
 ) -> None:
     """Choose at random on the first day; and end what began three months ago."""
     if calendar.is_campaign(month):
+        behaviour = calendar.behaviour
         is_chosen = random.random(who.size) < behaviour.campaign_share
         is_control = random.random(who.size) < behaviour.control_share
         lives.campaign_group[who, month] = is_chosen * (1 + is_control)
@@ -365,7 +345,7 @@ def _renewed(
     """Who stays: neither leaves nor loses the subscription by a failed payment."""
     behaviour = calendar.behaviour
     some = people.part(who)
-    exponents = leaving_exponents(some, month, calendar, behaviour)
+    exponents = leaving_exponents(some, month, calendar)
     exponent = exponents[
         lives.mood[who, month],
         lives.is_treated[who, month].astype(int),
@@ -377,7 +357,7 @@ def _renewed(
     fails = is_due(some, month) & ~leaves
     fails &= random.random(who.size) < some.payment_failure_probability
     is_lost = fails & (random.random(who.size) < behaviour.payment_lost)
-    tries = 1 + (random.random(who.size) < 0.4)
+    tries = 1 + (random.random(who.size) < behaviour.payment_fails_again)
     lives.failed_payments[who, month] = np.where(is_lost, 3, tries * fails)
 
     ends = leaves | is_lost
@@ -406,22 +386,10 @@ def _first_bills(
     signup_day: np.ndarray,
     billing_day: np.ndarray,
     calendar: Calendar,
-    behaviour: Behaviour,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the customer's first billing day after the trial, and its month."""
-    trial_ends = signup_day + behaviour.trial_days
+    trial_ends = signup_day + calendar.behaviour.trial_days
     month = calendar.month_of(trial_ends)
     bill = calendar.month_starts[month] + billing_day - 1
     month = month + (bill < trial_ends)
     return calendar.month_starts[month] + billing_day - 1, month
-
-
-def _choice(random: np.random.Generator, shares: np.ndarray, count: int) -> np.ndarray:
-    """Places in a list of shares."""
-    return _days(random.random(count), np.concatenate([[0.0], shares.cumsum()]))
-
-
-def _days(u: np.ndarray, cumulated: np.ndarray) -> np.ndarray:
-    """Places whose cumulated weight the uniform numbers hit."""
-    place = np.searchsorted(cumulated, u * cumulated[-1], side="right") - 1
-    return np.minimum(place, cumulated.size - 2).astype(np.int32)

@@ -15,15 +15,14 @@ from perennial.company.behaviour import (
     Behaviour,
     Calendar,
 )
+from perennial.company.draws import choice, cumulated, places, random_stream
 from perennial.company.life import (
     NEVER,
     STILL_THERE,
     VOLUNTARY,
     Lives,
     People,
-    _days,
     is_due,
-    random_stream,
 )
 
 #: A value that is not there, in columns of whole numbers.
@@ -90,8 +89,12 @@ class Company:
     people: People
     lives: Lives
     calendar: Calendar
-    behaviour: Behaviour
     seed: int
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """Parameters of its customers."""
+        return self.calendar.behaviour
 
     def random(self, domain: str, month: int) -> np.random.Generator:
         """Random numbers of a domain and month."""
@@ -159,7 +162,7 @@ def events(company: Company, month: int) -> pd.DataFrame:
     place = np.arange(session.size) - np.repeat(count.cumsum() - count, count)
     gap = np.where(place > 0, random.integers(15, 130, session.size), 0).cumsum()
     gap -= np.repeat(gap[count.cumsum() - count], count)
-    name = 1 + _days(random.random(session.size), _cumulated(_EVENT_SHARES[1:]))
+    name = 1 + choice(random, _EVENT_SHARES[1:], session.size)
     name = np.where(place == 0, 0, name)
     name = np.where(session >= first, _ONBOARDED, name)
     frame = pd.DataFrame(
@@ -193,7 +196,7 @@ def _session_days(
     expected = people.sessions_rate[who] * by_mood * most * weights[-1]
     count = np.floor(expected + random.random(who.size)).astype(int)
     customer = np.repeat(who, count)
-    day = start + _days(random.random(customer.size), weights)
+    day = start + places(random.random(customer.size), weights)
     in_first_month = day < people.signup_day[customer] + behaviour.first_month_days
     factor = np.where(
         in_first_month, np.where(people.is_onboarded[customer], worked, failed), 1.0
@@ -232,7 +235,7 @@ def orders(company: Company, month: int) -> pd.DataFrame:
     weights = calendar.orders[start : end + 1] - calendar.orders[start]
     count = random.poisson(people.orders_rate[who] * weights[-1])
     customer = np.repeat(who, count)
-    day = start + _days(random.random(customer.size), weights)
+    day = start + places(random.random(customer.size), weights)
     amount = random.gamma(behaviour.spend_p, 1 / people.spend_rate[customer])
     is_failed = random.random(customer.size) < behaviour.failed_order_probability
     is_refunded = random.random(customer.size) < behaviour.refund_probability
@@ -243,7 +246,7 @@ def orders(company: Company, month: int) -> pd.DataFrame:
             + (random.triangular(7, 13, 21, day.size) * 3600).astype(np.int64),
             "cents": np.maximum((amount * 100).round(), 1).astype(np.int64),
             "is_refund": False,
-            "product": _days(random.random(day.size), _cumulated(_PRODUCT_SHARES)),
+            "product": choice(random, _PRODUCT_SHARES, day.size),
             "is_failed": is_failed,
         }
     )
@@ -444,7 +447,7 @@ def tickets(company: Company, month: int) -> pd.DataFrame:
 
 def _topics(random: np.random.Generator, is_trouble: np.ndarray) -> np.ndarray:
     u = random.random(is_trouble.size)
-    usual, trouble = (_days(u, _cumulated(shares)) for shares in _TOPIC_SHARES)
+    usual, trouble = (places(u, cumulated(shares)) for shares in _TOPIC_SHARES)
     return np.where(is_trouble, trouble, usual)
 
 
@@ -521,7 +524,3 @@ def _hashed(seed: int, name: str, who: np.ndarray) -> np.ndarray:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
-
-
-def _cumulated(shares: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0.0], shares.cumsum()])

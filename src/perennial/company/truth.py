@@ -12,8 +12,6 @@ import pandas as pd
 
 from perennial.company.behaviour import MOODS, PLANS, Behaviour, Calendar
 from perennial.company.life import (
-    BILLING_DAYS,
-    STILL_THERE,
     Lives,
     People,
     is_due,
@@ -76,10 +74,9 @@ class Renewals:
     leaves, lost, stays : array of float, shape (moods, 2, customers)
     """
 
-    def __init__(
-        self, people: People, month: int, calendar: Calendar, behaviour: Behaviour
-    ) -> None:
-        exponents = leaving_exponents(people, month, calendar, behaviour)
+    def __init__(self, people: People, month: int, calendar: Calendar) -> None:
+        self.behaviour = behaviour = calendar.behaviour
+        exponents = leaving_exponents(people, month, calendar)
         remains = np.exp(exponents * np.log1p(-people.leaving_probability))
         fails = people.payment_failure_probability * is_due(people, month)
         self.leaves = 1 - remains
@@ -95,11 +92,11 @@ class Renewals:
         # as billed: the discount is rounded to cents, then taken off
         self.bills = prices - np.round(prices * people.discount, 2)
 
-    def before(self, later: Outlook, behaviour: Behaviour) -> Outlook:
+    def before(self, later: Outlook) -> Outlook:
         """Give the outlook before the bill, from the one at the end of the month."""
         revenue = np.empty_like(later.revenue)
         for mood in range(len(MOODS)):
-            change = behaviour.plan_changes(mood)
+            change = self.behaviour.plan_changes(mood)
             after = later.revenue[mood] + self.bills
             for plan in range(len(PLANS)):
                 mixed = sum(
@@ -119,24 +116,21 @@ class Renewals:
 
 
 def _over_month_end(
-    outlook: Outlook, month: int, calendar: Calendar, behaviour: Behaviour
+    outlook: Outlook, month: int, calendar: Calendar
 ) -> tuple[Outlook, Outlook]:
     """Outlooks at the end of a month, without and with support trouble in it.
 
     `outlook` is the one after the mood has moved and the campaign was drawn.
     """
-    drawn = _before_campaign(outlook, month + 1, calendar, behaviour)
+    drawn = _before_campaign(outlook, month + 1, calendar)
     return tuple(
-        _before_move(drawn, month, trouble, calendar, behaviour)
-        for trouble in (False, True)
+        _before_move(drawn, month, trouble, calendar) for trouble in (False, True)
     )
 
 
-def _before_campaign(
-    outlook: Outlook, month: int, calendar: Calendar, behaviour: Behaviour
-) -> Outlook:
+def _before_campaign(outlook: Outlook, month: int, calendar: Calendar) -> Outlook:
     if calendar.is_campaign(month):
-        share = behaviour.treated_share
+        share = calendar.behaviour.treated_share
 
         def draw(values: np.ndarray) -> np.ndarray:
             mixed = share * values[:, 1] + (1 - share) * values[:, 0]
@@ -153,9 +147,8 @@ def _before_move(
     month: int,
     trouble: bool,
     calendar: Calendar,
-    behaviour: Behaviour,
 ) -> Outlook:
-    matrix = behaviour.moves(calendar.drift_by_shock(month), trouble)
+    matrix = calendar.behaviour.moves(calendar.drift_by_shock(month), trouble)
 
     def move(values: np.ndarray) -> np.ndarray:
         return np.stack(
@@ -173,7 +166,6 @@ def true_outlooks(
     lives: Lives,
     first: int,
     calendar: Calendar,
-    behaviour: Behaviour,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Truth of some customers at every month end with a subscription.
 
@@ -193,17 +185,17 @@ def true_outlooks(
         the month end before it, with and without it.
     """
     renewals = {
-        month: Renewals(people, month, calendar, behaviour)
+        month: Renewals(people, month, calendar)
         for month in range(1, calendar.months + _MONTHS)
     }
-    trouble = behaviour.trouble_probability[people.segment]
+    trouble = calendar.behaviour.trouble_probability[people.segment]
     rows: dict[int, dict] = {month: {} for month in range(calendar.months)}
     responses = []
     for end in range(1, calendar.months + _MONTHS):
         later = Outlook.nothing(len(people))
         for month in range(end - 1, max(end - _MONTHS, 0) - 1, -1):
-            billed = renewals[month + 1].before(later, behaviour)
-            calm, troubled = _over_month_end(billed, month, calendar, behaviour)
+            billed = renewals[month + 1].before(later)
+            calm, troubled = _over_month_end(billed, month, calendar)
             later = Outlook(
                 *(
                     (1 - trouble) * a + trouble * b
@@ -223,11 +215,9 @@ def true_outlooks(
                 and calendar.is_campaign(month + 1)
                 and month + 1 < calendar.months
             ):
-                responses.append(
-                    _response(billed, month, first, lives, calendar, behaviour)
-                )
+                responses.append(_response(billed, month, first, lives, calendar))
     truth = [
-        _frame(columns, month, first, people, lives, calendar, behaviour)
+        _frame(columns, month, first, people, lives, calendar)
         for month, columns in rows.items()
     ]
     return pd.concat(truth, ignore_index=True), (
@@ -283,7 +273,6 @@ def _frame(
     people: People,
     lives: Lives,
     calendar: Calendar,
-    behaviour: Behaviour,
 ) -> pd.DataFrame:
     who = _here(lives, month)
     day = calendar.month_starts[month + 1] - 1
@@ -293,7 +282,7 @@ def _frame(
         "mood": lives.mood[who, month],
         "is_campaign_working": lives.is_treated[who, month],
     }
-    spend = expected_spend(people, behaviour)[who]
+    spend = expected_spend(people, calendar.behaviour)[who]
     end = lives.end_day[who]
     for days in HORIZONS:
         for name in (
@@ -319,14 +308,13 @@ def _response(
     first: int,
     lives: Lives,
     calendar: Calendar,
-    behaviour: Behaviour,
 ) -> pd.DataFrame:
     """Tell what the campaign of the next month changes, for who is there to get it."""
     who = _here(lives, month)
     state = lives.mood[who, month]
     in_trouble = lives.is_in_trouble[who, month]
-    calm = _before_move(billed, month, False, calendar, behaviour)
-    troubled = _before_move(billed, month, True, calendar, behaviour)
+    calm = _before_move(billed, month, False, calendar)
+    troubled = _before_move(billed, month, True, calendar)
 
     def churn(treated: int) -> np.ndarray:
         a, b = (
@@ -352,6 +340,3 @@ def _response(
             ),
         }
     )
-
-
-assert BILLING_DAYS[1] + Behaviour.grace_days <= 27 and STILL_THERE == 0

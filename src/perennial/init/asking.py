@@ -67,9 +67,14 @@ def run(
         raise UsageFault("The tables of a connector lie in one schema of a database.")
     tables = look(found)
     chosen = list(by_hand)
-    while True:
+
+    def proposed() -> Proposal:
         proposal = propose(name, root, tables, chosen, time_zone)
         proposal.doubts += not_used
+        return proposal
+
+    proposal = proposed()
+    while True:
         show(proposal, console)
         if not is_asking:
             break
@@ -80,12 +85,12 @@ def run(
         ).strip()
         if not answer:
             break
+        chosen.append(answer)
         try:
-            propose(name, root, tables, [*chosen, answer], time_zone)
+            proposal = proposed()
         except UsageFault as fault:
             console.print(str(fault), style="red", markup=False, highlight=False)
-        else:
-            chosen.append(answer)
+            chosen.pop()
     _refuse_lacking(proposal)
     if not is_writing:
         for path, text in writing.files(proposal).items():

@@ -82,8 +82,6 @@ class Column:
         Share of the values that are of each form, or of each time format.
     longest_fraction : int
         Most digits after the decimal point.
-    least, most : str or None
-        Smallest and greatest value, of numbers as numbers.
     negative_share : float
         Share of the values that are numbers below 0.
     common : tuple of str
@@ -97,8 +95,6 @@ class Column:
     distinct_count: int
     shares: dict[str, float] = field(default_factory=dict)
     longest_fraction: int = 0
-    least: str | None = None
-    most: str | None = None
     negative_share: float = 0.0
     common: tuple[str, ...] = ()
 
@@ -113,20 +109,9 @@ class Column:
         return self.distinct_count / self.values_count if self.values_count else 0.0
 
     @property
-    def is_text(self) -> bool:
-        """Whether it came as text."""
-        return self.type == "VARCHAR"
-
-    @property
     def is_time(self) -> bool:
         """Whether the engine knows it as a time."""
         return self.type == "DATE" or self.type.startswith("TIMESTAMP")
-
-    @property
-    def time_format(self) -> str | None:
-        """The format of its times where it is not ISO 8601, or None."""
-        fitting = self.time_formats
-        return fitting[0] if fitting else None
 
     @property
     def time_formats(self) -> list[str]:
@@ -221,22 +206,13 @@ def _column(
         f"coalesce(sum(rows_count) filter (where {condition}), 0)"
         for condition in forms.values()
     )
-    number = "try_cast(text as double)"
-    values, distinct, fraction, negative, least, most, *counts = connection.execute(
+    values, distinct, fraction, negative, *counts = connection.execute(
         f"""
         select
             coalesce(sum(rows_count), 0),
             count(*),
             max(length(regexp_extract(text, '^[-+]?[0-9]*[.]([0-9]+)$', 1))),
-            coalesce(sum(rows_count) filter (where {number} < 0), 0),
-            coalesce(
-                case when count({number}) = count(*) then min_by(text, {number}) end,
-                min(text)
-            ),
-            coalesce(
-                case when count({number}) = count(*) then max_by(text, {number}) end,
-                max(text)
-            ),
+            coalesce(sum(rows_count) filter (where try_cast(text as double) < 0), 0),
             {shares}
         from cells where text is not null
         """
@@ -256,8 +232,6 @@ def _column(
             for form, count in zip(forms, counts, strict=True)
         },
         longest_fraction=fraction or 0,
-        least=least,
-        most=most,
         negative_share=int(negative) / int(values) if values else 0.0,
         common=tuple(_shown(value) for (value,) in common),
     )

@@ -4,12 +4,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import jinja2
 
 from perennial.faults import UsageFault
 from perennial.init.inspection import RawTable, inspect, words
@@ -18,11 +16,18 @@ from perennial.init.roles import (
     Roles,
     assign,
     choose,
-    contract,
     looks_like_cents,
     role_types,
 )
-from perennial.init.tables import ENDINGS, Place, is_writable, opened, quoted
+from perennial.init.tables import (
+    ENDINGS,
+    Place,
+    is_writable,
+    opened,
+    quoted,
+    tables_of,
+)
+from perennial.macros import contract, macros_of, settings_catalogue
 
 #: What others call a purchase and a refund, and a payment that came or failed.
 PURCHASES = {
@@ -48,6 +53,9 @@ SET_ASIDE = {
 
 #: Below this share of different ids, the rows of a table are lines of its orders.
 MOST_DISTINCT_LINES = 0.9
+
+#: With fewer periods of subscriptions that ended, it is told that they are few.
+LEAST_ENDED_PERIODS = 50
 
 #: A product that is none: what a platform or a bank takes.
 _FEE = re.compile(r"\b(fee|fees|charges?|commission)\b|(?<!of)fee$", re.IGNORECASE)
@@ -229,7 +237,10 @@ def places(given: dict[str, str], folder: str | None) -> tuple[dict[str, Place],
 def _named_in(folder: str) -> dict[str, str]:
     path = Path(folder).expanduser()
     if not path.is_dir():
-        return _tables_of(folder)
+        return {
+            words(table): f"{folder}#{schema}.{table}"
+            for schema, table in tables_of(folder)
+        }
     named: dict[str, str] = {}
     for one in sorted(path.iterdir()):
         if one.is_dir():
@@ -243,28 +254,6 @@ def _named_in(folder: str) -> dict[str, str]:
                 path / (f"{stem}*{one.suffix}" if is_several else one.name)
             )
     return named
-
-
-def _tables_of(database: str) -> dict[str, str]:
-    place = Place.find(f"{database}#nothing")
-    with duckdb.connect() as connection:
-        kind = ""
-        if place.is_server:
-            from perennial.dbt_plugin import extension_file
-
-            connection.load_extension(str(extension_file("postgres")))
-            kind = ", type postgres"
-        address = database.replace("'", "''")
-        try:
-            connection.execute(f"attach '{address}' as attached (read_only{kind})")
-            tables = connection.execute(
-                "select table_schema, table_name from information_schema.tables"
-                " where table_catalog = 'attached' order by all"
-            ).fetchall()
-        except duckdb.Error as error:
-            told = str(error).splitlines()[0][:200]
-            raise UsageFault(f"{place.told.split('#')[0]}: {told}") from None
-    return {words(table): f"{database}#{schema}.{table}" for schema, table in tables}
 
 
 def propose(
@@ -294,7 +283,7 @@ def propose(
     for text in by_hand:
         _set_by_hand(domains, agreed, text)
     for domain in domains.values():
-        _recognise(domain)
+        _recognise(domain, root)
     proposal = Proposal(name, root, domains)
     proposal.settings = _settings(proposal, zone)
     if not proposal.lacking:
@@ -345,17 +334,10 @@ def _set_by_hand(domains: dict[str, Domain], agreed: dict, text: str) -> None:
         raise UsageFault(f"{text[:60]!r}: {error}.") from None
 
 
-def _recognise(domain: Domain) -> None:
+def _recognise(domain: Domain, root: Path) -> None:
     """Find the shape of a table, and what its words mean."""
     choices = domain.choices
-    key = {
-        "customers": "customer_id",
-        "orders": "order_id",
-        "subscriptions": "subscription_id",
-        "events": "event_id",
-        "tickets": "ticket_id",
-        "touches": "touch_id",
-    }[domain.entity]
+    key = contract(root)[domain.entity]["key"]
     if domain.entity == "orders":
         has_lines = _has_lines(choices)
         if not has_lines and "amount" not in choices and "price" in choices:
@@ -365,7 +347,7 @@ def _recognise(domain: Domain) -> None:
                 "amount", price.column, 0.5, price.reading, (*price.doubts, told)
             )
         if has_lines:
-            domain.lines = _lines(domain)
+            domain.lines = _lines(domain, root)
             for role in ("kind", "status", "category"):
                 choices.pop(role, None)
         else:
@@ -532,11 +514,12 @@ def _look_at_subscriptions(domain: Domain) -> None:
 
 
 @contextmanager
-def _typed(domain: Domain) -> Iterator[duckdb.DuckDBPyConnection]:
+def _typed(domain: Domain, root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the raw table with a column for each role, as far as its values parse."""
     with opened(domain.roles.table.place) as connection:
         columns = ", ".join(
-            f"{_looked_at(choice)} as {role}" for role, choice in domain.choices.items()
+            f"{_looked_at(choice, root)} as {role}"
+            for role, choice in domain.choices.items()
         )
         connection.execute(
             f"create temporary table typed as select {columns} from raw_table"
@@ -544,7 +527,7 @@ def _typed(domain: Domain) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _looked_at(choice: Choice) -> str:
+def _looked_at(choice: Choice, root: Path) -> str:
     """Write SQL of a role's value in the raw table, for a look at it alone."""
     reading, name = choice.reading, quoted(choice.column.name)
     is_time = reading.data_type == "timestamp" or (reading.expression or "").startswith(
@@ -555,13 +538,14 @@ def _looked_at(choice: Choice) -> str:
     if is_time and reading.time_format:
         return f"try_strptime(cast({name} as varchar), '{reading.time_format}')"
     if is_time and reading.expression:
-        return reading.expression.format(column=f"try_cast({name} as bigint)")
+        return reading.expression.replace("{column}", f"try_cast({name} as bigint)")
     if is_time:
         return f"try_cast({name} as timestamp)"
     if reading.number:
-        text = reading.number.format(column=f"cast({name} as varchar)")
-        if "* 0.01" in reading.number:
-            return reading.number.format(column=f"try_cast({name} as bigint)")
+        number = macros_of(root).rendered(reading.number)
+        if "* 0.01" in number:
+            return number.replace("{column}", f"try_cast({name} as bigint)")
+        text = number.replace("{column}", f"cast({name} as varchar)")
         return f"try_cast({text} as decimal(18, 4))"
     text = f"nullif(trim(cast({name} as varchar)), '')"
     if choice.column.type in ("DOUBLE", "FLOAT"):
@@ -574,12 +558,12 @@ def line_amount(choices: dict[str, Choice]) -> str:
     return "amount" if "amount" in choices else "quantity * price"
 
 
-def _lines(domain: Domain) -> Lines:
+def _lines(domain: Domain, root: Path) -> Lines:
     choices = domain.choices
     customer = "customer_id" if "customer_id" in choices else "cast(null as varchar)"
     product = "product" if "product" in choices else "cast(null as varchar)"
     product_name = "product_name" if "product_name" in choices else "''"
-    with _typed(domain) as connection:
+    with _typed(domain, root) as connection:
         found = connection.execute(
             f"select {product} as product, max(coalesce({product_name}, '')) from typed"
             f" where not regexp_matches({product}, '^[0-9]') group by product"
@@ -678,17 +662,6 @@ def _tell_lines(domain: Domain, lines: Lines) -> None:
     domain.doubts.extend(told)
 
 
-@cache
-def defaults(root: Path) -> dict[str, Any]:
-    """Read the defaults of the settings from the macro that holds them."""
-    found: list[dict] = []
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    environment.globals["return"] = found.append
-    text = (root / "macros" / "settings.sql").read_text()
-    environment.from_string(text + "{{ settings_catalogue() }}").render()
-    return {name: told["default"] for name, told in found[0].items()}
-
-
 def _settings(proposal: Proposal, zone: str) -> dict[str, Any]:
     settings: dict[str, Any] = {"entities": list(proposal.domains)}
     if zone != "UTC":
@@ -705,7 +678,7 @@ def _settings(proposal: Proposal, zone: str) -> dict[str, Any]:
         ),
         None,
     )
-    if main is not None and _knows_days_only(main):
+    if main is not None and _knows_days_only(main, proposal.root):
         settings["last_day_is_complete"] = True
         proposal.doubts.append(
             "times are days, so the newest one is taken to be known to its end"
@@ -713,14 +686,13 @@ def _settings(proposal: Proposal, zone: str) -> dict[str, Any]:
     return settings
 
 
-def _time(domain: Domain) -> Choice | None:
-    times = ("ordered_at", "started_at", "occurred_at", "signed_up_at", "sent_at")
-    return next((domain.choices[one] for one in times if one in domain.choices), None)
+def _time(domain: Domain, root: Path) -> Choice | None:
+    return domain.choices.get(contract(root)[domain.entity]["time"])
 
 
 def _has_times_without_zone(proposal: Proposal) -> bool:
     for domain in proposal.domains.values():
-        time = _time(domain)
+        time = _time(domain, proposal.root)
         if time is None or time.reading.expression:
             continue
         if time.column.type == "TIMESTAMP WITH TIME ZONE":
@@ -731,8 +703,8 @@ def _has_times_without_zone(proposal: Proposal) -> bool:
     return False
 
 
-def _knows_days_only(domain: Domain) -> bool:
-    time = _time(domain)
+def _knows_days_only(domain: Domain, root: Path) -> bool:
+    time = _time(domain, root)
     if time is None or time.reading.expression:
         return False
     if time.column.type == "DATE":
@@ -747,16 +719,19 @@ def _history(proposal: Proposal) -> list[str]:
     if "orders" in proposal.domains:
         told += _history_of_orders(proposal, proposal.domains["orders"])
     if "subscriptions" in proposal.domains:
-        told += _history_of_subscriptions(proposal.domains["subscriptions"])
+        told += _history_of_subscriptions(
+            proposal.domains["subscriptions"], proposal.root
+        )
     if "orders" not in proposal.domains:
         told.append("without orders no value is expected of a customer so far")
     return told
 
 
 def _history_of_orders(proposal: Proposal, domain: Domain) -> list[str]:
-    choices, usual = domain.choices, defaults(proposal.root)
+    choices, root = domain.choices, proposal.root
+    settings = settings_catalogue(root)
     amount = line_amount(choices) if domain.lines else "amount"
-    with _typed(domain) as connection:
+    with _typed(domain, root) as connection:
         first, last, days, customers, repeating = connection.execute(
             f"""
             with bought as (
@@ -782,13 +757,13 @@ def _history_of_orders(proposal: Proposal, domain: Domain) -> list[str]:
         f"{days:,} days of orders, {first} to {last}, of {customers:,} customers, of "
         f"whom {repeating:,} bought on more than one day"
     ]
-    least = usual["minimum_repeat_customers"]
+    least = settings["minimum_repeat_customers"]["default"]
     if repeating < least:
         told.append(
             f"fewer than {least} customers came back: no model is fitted, and scores "
             "are none or averages, as model_source and fit_status say"
         )
-    for horizon in usual["horizons_days"]:
+    for horizon in settings["horizons_days"]["default"]:
         if days <= horizon:
             told.append(
                 f"{horizon} days ahead: the history is shorter than that, so nothing "
@@ -802,13 +777,16 @@ def _history_of_orders(proposal: Proposal, domain: Domain) -> list[str]:
     return told
 
 
-def _history_of_subscriptions(domain: Domain) -> list[str]:
+def _history_of_subscriptions(domain: Domain, root: Path) -> list[str]:
     ended = "ended_at" if "ended_at" in domain.choices else "null"
-    with _typed(domain) as connection:
+    with _typed(domain, root) as connection:
         customers, ended_count = connection.execute(
             f"select count(distinct customer_id), count({ended}) from typed"
         ).fetchone()
     told = [f"{customers:,} customers subscribed, and {ended_count:,} periods ended"]
-    if ended_count < 50:
-        told.append("fewer than 50 periods ended: too few to learn from who leaves")
+    if ended_count < LEAST_ENDED_PERIODS:
+        told.append(
+            f"fewer than {LEAST_ENDED_PERIODS} periods ended: too few to learn from "
+            "who leaves"
+        )
     return told

@@ -1,11 +1,7 @@
 """Which column plays which role of the input contract, and how sure that is."""
 
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from perennial.init.inspection import Column, RawTable, words
 
@@ -165,60 +161,16 @@ CLOSE_SCORES = 0.15
 #: Below this share of values that parse, a column cannot play a role.
 LEAST_SHARE = 0.5
 
-_CONTRACT = "macros/contract.sql"
-
-# As the macro plain_number has it, for a look at a table before there is a model.
-_WITHOUT_SIGN = "regexp_replace({column}, '[$€£¥ ]', '', 'g')"
-_WITHOUT_COMMAS = f"regexp_replace({_WITHOUT_SIGN}, ',([0-9][0-9][0-9])', '\\1', 'g')"
-_WITH_A_POINT = (
-    f"replace(regexp_replace({_WITHOUT_SIGN}, '[.]([0-9][0-9][0-9])', '\\1', 'g'),"
-    " ',', '.')"
-)
-
-#: Forms of money as text: how they become plain numbers, and how that is told.
-_MONEY_TEXT = (
-    (
-        "thousands",
-        _WITHOUT_COMMAS,
-        "commas between thousands, which are taken out",
-    ),
-    (
-        "decimal_comma",
-        _WITH_A_POINT,
-        "a decimal comma, which is read as a point",
-    ),
-    (
-        "money_sign",
-        _WITHOUT_COMMAS,
-        "a currency sign, which is taken out",
-    ),
-    (
-        "money_sign_decimal_comma",
-        _WITH_A_POINT,
+#: Forms of money as text: whether a comma is the decimal point, and what is told.
+_MONEY_TEXT = {
+    "thousands": (False, "commas between thousands, which are taken out"),
+    "decimal_comma": (True, "a decimal comma, which is read as a point"),
+    "money_sign": (False, "a currency sign, which is taken out"),
+    "money_sign_decimal_comma": (
+        True,
         "a currency sign, which is taken out, and a decimal comma",
     ),
-)
-
-
-@cache
-def contract(root: Path) -> dict[str, dict[str, Any]]:
-    """Read the input contract from the macro that holds it.
-
-    Returns
-    -------
-    dict
-        By domain: ``key``, ``time``, ``required``, ``columns`` with their types, and
-        ``absence``, what a company misses that does not deliver it.
-    """
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"])
-    found: list[dict[str, Any]] = []
-    environment.globals["return"] = found.append
-    text = (root / _CONTRACT).read_text()
-    calls = "".join(f"{{{{ contract('{entity}') }}}}" for entity in NAMES)
-    # the first macro alone: the others ask for what only dbt knows
-    first = text[: text.index("{%- endmacro %}") + len("{%- endmacro %}")]
-    environment.from_string(first + calls).render()
-    return dict(zip(NAMES, found, strict=True))
+}
 
 
 @dataclass(frozen=True)
@@ -233,7 +185,8 @@ class Reading:
         Share of the values that parse.
     time_format : str or None
     expression : str or None
-        SQL in the staging model, with ``{column}`` in it; None to take it as it is.
+        SQL in the staging model, with ``{column}`` in it, and perhaps a macro; None to
+        take it as it is.
     number : str or None
         The same for a look at the raw table alone, where it is a number.
     doubts : tuple of str
@@ -540,8 +493,6 @@ def _as_time(column: Column) -> Reading | None:
     if column.is_time:
         return Reading("timestamp", 1.0)
     formats = column.time_formats
-    if column.shares.get("iso_time", 0) >= LEAST_SHARE and not formats:
-        return Reading("timestamp", column.shares["iso_time"])
     if formats:
         doubts = ()
         other = next((one for one in formats[1:] if one[:2] != formats[0][:2]), None)
@@ -562,10 +513,7 @@ def _as_time(column: Column) -> Reading | None:
                 expression=f"make_timestamp({{column}} * {factor})",
                 doubts=(f"{column.name} is read as {unit} since 1970, in UTC",),
             )
-    best = max(
-        ((column.shares.get(one, 0), one) for one in ("iso_time",)), default=(0, "")
-    )
-    return Reading("timestamp", best[0])
+    return Reading("timestamp", column.shares.get("iso_time", 0))
 
 
 def _as_decimal(column: Column, scale: int, is_in_cents: bool) -> Reading | None:
@@ -586,7 +534,7 @@ def _as_decimal(column: Column, scale: int, is_in_cents: bool) -> Reading | None
         )
     if plain >= LEAST_SHARE:
         return _as_plain_decimal(column, scale, plain)
-    for form, clean, told in _MONEY_TEXT:
+    for form, (is_comma_decimal, told) in _MONEY_TEXT.items():
         share = shares.get(form, 0)
         if share >= LEAST_SHARE:
             doubt = f"{name} has {told}, as in {_longest(column)}"
@@ -595,15 +543,18 @@ def _as_decimal(column: Column, scale: int, is_in_cents: bool) -> Reading | None
                     f"{name} has commas, as in {_longest(column)}, that may stand "
                     "between thousands or before decimals: the former is taken"
                 )
-            macro = "parsed_money" if scale == 2 else "parsed_decimal"
-            digits = "" if scale == 2 else f", 18, {scale}"
-            comma = ", decimal_comma=true" if clean == _WITH_A_POINT else ""
+            comma = ", decimal_comma=true" if is_comma_decimal else ""
             call = f"plain_number('{{column}}'{comma})"
+            parsed = (
+                f"parsed_money({call})"
+                if scale == 2
+                else f"parsed_decimal({call}, 18, {scale})"
+            )
             return Reading(
                 "varchar",
                 share,
-                expression=f"{{{{{{{{ {macro}({call}{digits}) }}}}}}}}",
-                number=clean,
+                expression=f"{{{{ {parsed} }}}}",
+                number=f"{{{{ {call} }}}}",
                 doubts=(doubt,),
             )
     return Reading(f"decimal(18, {scale})", plain)

@@ -75,8 +75,12 @@ class Place:
         """Say where it lies, without a password."""
         if self.files:
             return self.files
-        address = re.sub(r"//([^:/@]*):[^@]*@", r"//\1@", self.database)
-        return f"{address}#{self.schema}.{self.table}"
+        return f"{self.address}#{self.schema}.{self.table}"
+
+    @property
+    def address(self) -> str:
+        """Address of its database, without a password."""
+        return re.sub(r"//([^:/@]*):[^@]*@", r"//\1@", self.database)
 
     @classmethod
     def find(cls, text: str) -> "Place":
@@ -102,8 +106,8 @@ class Place:
             return cls(database=database, schema=schema or default, table=table)
         if _SERVER.match(text) or _is_database(text):
             raise UsageFault(
-                f"{cls(database=text, schema='', table='').told.split('#')[0]} is a "
-                "database: name a table of it, as in ADDRESS#orders."
+                f"{cls(database=text).address} is a database: name a table of it, as "
+                "in ADDRESS#orders."
             )
         path = Path(text).expanduser()
         if path.is_dir():
@@ -184,14 +188,45 @@ def opened(place: Place) -> duckdb.DuckDBPyConnection:
         connection.execute(f"create view raw_table as {_query(connection, place)}")
         connection.execute("select * from raw_table limit 1").fetchall()
     except duckdb.Error as error:
-        told = str(error).splitlines()[0][:200]
+        told = _first_line(error, place)
         raise Fault(f"{place.told} cannot be read ({told}).") from None
     return connection
 
 
+def tables_of(database: str) -> list[tuple[str, str]]:
+    """List the schema and the name of every table of a database.
+
+    Raises
+    ------
+    UsageFault
+        If there is none, or it cannot be opened.
+    """
+    if not _SERVER.match(database) and not _is_database(database):
+        raise UsageFault(f"{database}: no folder and no database is there.")
+    place = Place(database=database)
+    with duckdb.connect() as connection:
+        try:
+            _attach(connection, place)
+            return connection.execute(
+                "select table_schema, table_name from information_schema.tables"
+                " where table_catalog = 'attached' order by all"
+            ).fetchall()
+        except duckdb.Error as error:
+            told = _first_line(error, place)
+            raise UsageFault(f"{place.address}: {told}") from None
+
+
+def _first_line(error: duckdb.Error, place: Place) -> str:
+    told = str(error).splitlines()[0]
+    if place.database:  # the engine repeats an address with its password
+        told = told.replace(place.database, place.address)
+    return told[:200]
+
+
 def _query(connection: duckdb.DuckDBPyConnection, place: Place) -> str:
     if place.database is not None:
-        return _table_query(connection, place)
+        _attach(connection, place)
+        return f"select * from attached.{quoted(place.schema)}.{quoted(place.table)}"
     files = _literal(place.files)
     if place.file_format == "parquet":
         return f"select * from read_parquet({files}, union_by_name = true)"
@@ -237,17 +272,16 @@ def _json_names(files: str) -> list[str]:
     return list(names)
 
 
-def _table_query(connection: duckdb.DuckDBPyConnection, place: Place) -> str:
+def _attach(connection: duckdb.DuckDBPyConnection, place: Place) -> None:
+    """Attach the database of a table as ``attached``, to be read alone."""
+    kind = ""
     if place.is_server:
         from perennial.dbt_plugin import extension_file
 
         connection.load_extension(str(extension_file("postgres")))
         kind = ", type postgres"
-    else:
-        kind = ""
     address = _literal(place.database)
     connection.execute(f"attach {address} as attached (read_only{kind})")
-    return f"select * from attached.{quoted(place.schema)}.{quoted(place.table)}"
 
 
 def quoted(name: str) -> str:

@@ -12,8 +12,9 @@ import jinja2
 
 from perennial.faults import UsageFault
 from perennial.init.proposal import Domain, Proposal, has_line_numbers
-from perennial.init.roles import Choice, contract
+from perennial.init.roles import Choice
 from perennial.init.tables import quoted
+from perennial.macros import contract
 
 #: Descriptions of columns that the vocabulary has under another name.
 _DESCRIBED_AS = {
@@ -27,8 +28,6 @@ _PLACE = (
     *("reading_id", "file_path", "source_file", "source_line", "source_lines_count"),
     *("source_text", "row_fault"),
 )
-
-_KEYS = ("session_id", "campaign_id")
 
 
 def files(proposal: Proposal) -> dict[Path, str]:
@@ -151,16 +150,10 @@ def _literals(settings: dict[str, Any]) -> dict[str, str]:
 def _expression(choice: Choice) -> str:
     """Write SQL of a role's value in a staging model."""
     column = _identifier(choice.column.name)
-    if choice.reading.expression is None:
-        return column
-    return _formatted(choice.reading.expression, column)
-
-
-def _formatted(expression: str, column: str) -> str:
-    # a quoted name inside a string of Jinja
-    inside = column.replace("'", "\\'")
-    is_macro = expression.startswith("{{{{")
-    return expression.format(column=inside if is_macro else column)
+    expression = choice.reading.expression or "{column}"
+    if "{{" in expression:  # it stands in a string of Jinja
+        column = column.replace("'", "\\'")
+    return expression.replace("{column}", column)
 
 
 def _declared(proposal: Proposal, domain: Domain) -> list[dict[str, Any]]:
@@ -320,7 +313,7 @@ def _as(value: str, role: str) -> str:
 
 
 def _group(role: str, type_: str) -> str:
-    if role.endswith("_id") and role != "customer_segment":
+    if role.endswith("_id"):
         return "keys"
     if type_ == "timestamp" or role == "loaded_at":
         return "times"
@@ -468,10 +461,13 @@ def attachment(proposal: Proposal) -> str | None:
     place = next(iter(proposal.domains.values())).roles.table.place
     if place.database is None:
         return None
-    path = place.database if place.is_server else str(Path(place.database).absolute())
-    told = {"path": re.sub(r"//([^:/@]*):[^@]*@", r"//\1@", path)}
-    told["alias"] = f"{proposal.name}_raw"
-    told["read_only"] = True
+    told = {
+        "path": place.address
+        if place.is_server
+        else str(Path(place.database).absolute()),
+        "alias": f"{proposal.name}_raw",
+        "read_only": True,
+    }
     if place.is_server:
         told["type"] = "postgres"
     # as_native reads it, which knows True and not true
