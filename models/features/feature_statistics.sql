@@ -112,7 +112,7 @@ totals as (
         count(*) as rows_count,
         count(feature_value) as values_count,
         cast(sum(cast(feature_value as decimal(38, 6))) as double) / count(feature_value) as mean,
-        min(feature_value) as least,
+        min(feature_value) as smallest,
         max(feature_value) as largest
 
     from training_values
@@ -129,7 +129,7 @@ deviations as not materialized (
         totals.feature_set_version,
         totals.feature_name,
         (training_values.feature_value - totals.mean)
-        / nullif(totals.largest - totals.least, 0) as deviation
+        / nullif(totals.largest - totals.smallest, 0) as deviation
 
     from training_values
 
@@ -192,11 +192,11 @@ statistics as (
             when totals.values_count > 0
                 then
                     coalesce(
-                        sqrt(moments.variance) * (totals.largest - totals.least), 0
+                        sqrt(moments.variance) * (totals.largest - totals.smallest), 0
                     )
         end as standard_deviation,
         moments.third_moment / nullif(power(moments.variance, 1.5), 0) as skewness,
-        totals.least,
+        totals.smallest,
         {% for name in ['01', '05', '25', '50', '75', '95', '99'] -%}
             quantiles.quantiles[{{ loop.index }}] as quantile_{{ name }},
         {% endfor -%}
