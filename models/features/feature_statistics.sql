@@ -111,7 +111,8 @@ totals as (
         feature_name,
         count(*) as rows_count,
         count(feature_value) as values_count,
-        cast(sum(cast(feature_value as decimal(38, 6))) as double) / count(feature_value) as mean,
+        cast(sum(cast(feature_value as decimal(38, 6))) as double)
+        / count(feature_value) as mean,
         min(feature_value) as smallest,
         max(feature_value) as largest
 
