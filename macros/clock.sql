@@ -31,3 +31,8 @@
         or not {{ perennial.is_past(told_again_date, as_of_date) }}
     )
 {%- endmacro %}
+
+{#- How many days before the first order and event features can still look back to. -#}
+{% macro days_before_the_data() -%}
+    {{ return(365) }}
+{%- endmacro %}

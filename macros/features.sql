@@ -95,7 +95,8 @@
 {% macro feature_sql_hash() -%}
     {%- set texts = [
         perennial.business_day('x'), perennial.days_between('x', 'y'),
-        perennial.is_known('x', 'y', 'z'), perennial.ratio('x', 'y'),
+        perennial.is_known('x', 'y', 'z'), perennial.is_past('x', 'y'),
+        perennial.days_after('x', 'y'), perennial.ratio('x', 'y'),
         perennial.velocity('x', 1, 'y', 2), perennial.or_none('x', 'y'),
         perennial.window_features([{
             'name': 'x', 'operation': 'sum', 'measure': 'y', 'windows': [1], 'before': [1],

@@ -10,7 +10,7 @@ files as (
         reading_id,
         last_scored_date
 
-    from {{ ref('int_current_files') }}
+    from {{ ref('int_event_files') }}
 
 ),
 

@@ -1,6 +1,7 @@
 -- Grain: one row per as_of_date and day up to it.
 -- What lies how far in the past: features join their days to this, and no other place
--- counts back from an as_of_date.
+-- counts back from an as_of_date. Tickets and messages may have come before the first
+-- order and event, so the days begin a year before those.
 
 with
 
@@ -20,8 +21,10 @@ days as (
 
     select
         as_of_dates.as_of_date,
-        {{ each_day('clock.first_activity_date', 'as_of_dates.as_of_date') }}
-            as activity_date
+        {{ each_day(
+            days_after('clock.first_activity_date', -days_before_the_data()),
+            'as_of_dates.as_of_date'
+        ) }} as activity_date
 
     from as_of_dates
 
