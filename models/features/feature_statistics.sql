@@ -11,8 +11,9 @@
 ) }}
 
 {%- set features = numeric_features() %}
-{#- Quantiles hold a column in memory, so that they are of so many rows at most. -#}
-{%- set quantile_rows = 200000 %}
+{%- set quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99] %}
+{#- Quantiles hold a column in memory, so they are of so many rows at most. -#}
+{%- set quantile_rows = 50000 %}
 
 with
 
@@ -74,18 +75,37 @@ training_dates as (
 
 ),
 
+training_rows_counts as (
+
+    select
+        training_dates.last_training_date,
+        count(*) as rows_count
+
+    from training_dates
+
+    inner join {{ ref('feat_customers') }} as customers
+        on training_dates.as_of_date = customers.as_of_date
+        and training_dates.feature_set_version = customers.feature_set_version
+
+    group by training_dates.last_training_date
+
+),
+
 training_rows as not materialized (
 
     select
         training_dates.last_training_date,
-        training_dates.feature_set_version,
-        store.customer_id,
         {% for feature in features -%}
             cast(store.{{ feature }} as double) as {{ feature }},
         {% endfor -%}
-        store.as_of_date
+        hash(store.customer_id) % (
+            1 + training_rows_counts.rows_count // {{ quantile_rows }}
+        ) = 0 as is_sampled
 
     from training_dates
+
+    inner join training_rows_counts
+        on training_dates.last_training_date = training_rows_counts.last_training_date
 
     inner join {{ ref('feature_store') }} as store
         on training_dates.as_of_date = store.as_of_date
@@ -93,32 +113,25 @@ training_rows as not materialized (
 
 ),
 
-training_values as not materialized (
-
-    select *
-
-    from training_rows
-
-    unpivot include nulls (feature_value for feature_name in ({{ features | join(', ') }}))
-
-),
-
+-- a feature beside the other, which is many times faster than one under the other
 totals as (
 
     select
         last_training_date,
-        feature_set_version,
-        feature_name,
-        count(*) as rows_count,
-        count(feature_value) as values_count,
-        cast(sum(cast(feature_value as decimal(38, 6))) as double)
-        / count(feature_value) as mean,
-        min(feature_value) as smallest,
-        max(feature_value) as largest
+        {% for feature in features -%}
+            count({{ feature }}) as {{ feature }}_values,
+            cast(sum(try_cast({{ feature }} as decimal(18, 6))) as double)
+            / count({{ feature }}) as {{ feature }}_mean,
+            min({{ feature }}) as {{ feature }}_smallest,
+            max({{ feature }}) as {{ feature }}_largest,
+            quantile_disc({{ feature }}, {{ quantiles }}) filter (where is_sampled)
+                as {{ feature }}_quantiles,
+        {% endfor -%}
+        count(*) as rows_count
 
-    from training_values
+    from training_rows
 
-    group by last_training_date, feature_set_version, feature_name
+    group by last_training_date
 
 ),
 
@@ -126,92 +139,94 @@ totals as (
 deviations as not materialized (
 
     select
-        totals.last_training_date,
-        totals.feature_set_version,
-        totals.feature_name,
-        (training_values.feature_value - totals.mean)
-        / nullif(totals.largest - totals.smallest, 0) as deviation
+        {% for feature in features -%}
+            (training_rows.{{ feature }} - totals.{{ feature }}_mean)
+            / nullif(totals.{{ feature }}_largest - totals.{{ feature }}_smallest, 0)
+                as {{ feature }},
+        {% endfor -%}
+        training_rows.last_training_date
 
-    from training_values
+    from training_rows
 
     inner join totals
-        on training_values.last_training_date = totals.last_training_date
-        and training_values.feature_name = totals.feature_name
-
-    where training_values.feature_value is not null
+        on training_rows.last_training_date = totals.last_training_date
 
 ),
 
 moments as (
 
     select
-        last_training_date,
-        feature_set_version,
-        feature_name,
-        cast(sum(cast(power(deviation, 2) as decimal(38, 15))) as double)
-        / count(*) as variance,
-        cast(sum(cast(power(deviation, 3) as decimal(38, 15))) as double)
-        / count(*) as third_moment
+        {% for feature in features -%}
+            cast(sum(cast(power({{ feature }}, 2) as decimal(18, 15))) as double)
+            / count({{ feature }}) as {{ feature }}_variance,
+            cast(sum(cast(power({{ feature }}, 3) as decimal(18, 15))) as double)
+            / count({{ feature }}) as {{ feature }}_third_moment,
+        {% endfor -%}
+        last_training_date
 
     from deviations
 
-    group by last_training_date, feature_set_version, feature_name
+    group by last_training_date
 
 ),
 
-quantiles as (
+by_feature as (
 
-    select
-        training_values.last_training_date,
-        training_values.feature_name,
-        quantile_disc(
-            training_values.feature_value, [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
-        ) as quantiles
+    {% for feature in features -%}
+        select
+            totals.last_training_date,
+            '{{ feature }}' as feature_name,
+            totals.rows_count,
+            totals.{{ feature }}_values as values_count,
+            totals.{{ feature }}_mean as mean,
+            totals.{{ feature }}_smallest as smallest,
+            totals.{{ feature }}_largest as largest,
+            totals.{{ feature }}_quantiles as quantiles,
+            moments.{{ feature }}_variance as variance,
+            moments.{{ feature }}_third_moment as third_moment
 
-    from training_values
+        from totals
 
-    inner join totals
-        on training_values.last_training_date = totals.last_training_date
-        and training_values.feature_name = totals.feature_name
-        and hash(training_values.customer_id)
-        % (1 + totals.rows_count // {{ quantile_rows }}) = 0
+        inner join moments
+            on totals.last_training_date = moments.last_training_date
 
-    group by training_values.last_training_date, training_values.feature_name
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
 statistics as (
 
     select
-        totals.feature_set_version,
-        totals.last_training_date,
-        totals.feature_name,
-        totals.rows_count,
-        1 - cast(totals.values_count as double) / totals.rows_count as null_rate,
-        totals.mean,
+        new_sets.feature_set_version,
+        new_sets.last_training_date,
+        by_feature.feature_name,
+        by_feature.rows_count,
+        1 - cast(by_feature.values_count as double) / by_feature.rows_count
+            as null_rate,
+        by_feature.mean,
         case
-            when totals.values_count > 0
+            when by_feature.values_count > 0
                 then
                     coalesce(
-                        sqrt(moments.variance) * (totals.largest - totals.smallest), 0
+                        sqrt(by_feature.variance)
+                        * (by_feature.largest - by_feature.smallest),
+                        0
                     )
         end as standard_deviation,
-        moments.third_moment / nullif(power(moments.variance, 1.5), 0) as skewness,
-        totals.smallest,
-        {% for name in ['01', '05', '25', '50', '75', '95', '99'] -%}
-            quantiles.quantiles[{{ loop.index }}] as quantile_{{ name }},
+        by_feature.third_moment / nullif(power(by_feature.variance, 1.5), 0)
+            as skewness,
+        by_feature.smallest,
+        {% for quantile in quantiles -%}
+            by_feature.quantiles[{{ loop.index }}]
+                as quantile_{{ '%02d' | format(quantile * 100) }},
         {% endfor -%}
-        totals.largest
+        by_feature.largest
 
-    from totals
+    from by_feature
 
-    left join moments
-        on totals.last_training_date = moments.last_training_date
-        and totals.feature_name = moments.feature_name
-
-    left join quantiles
-        on totals.last_training_date = quantiles.last_training_date
-        and totals.feature_name = quantiles.feature_name
+    inner join new_sets
+        on by_feature.last_training_date = new_sets.last_training_date
 
 )
 
