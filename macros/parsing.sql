@@ -70,12 +70,10 @@
         {{ zoned if '%H' in format or '%I' in format
             else perennial.start_of_day("try_strptime(" ~ text ~ ", '" ~ format ~ "')") }}
     {%- else -%}
-    {#- the commonest form first, and without a regular expression #}
+    {#- the commonest form first, and without a regular expression: digits are asked for
+        where the cast would take something else #}
     case
-        when
-            {{ text }} like '____-__-__ __:__:__'
-            and {{ text }} between '0' and ':'
-            and not contains({{ text }}, 'Z')
+        when {{ text }} glob '[0-9]???-??-?[0-9] [0-9]?:??:?[0-9]'
             then {{ perennial.utc_of("try_cast(" ~ text ~ " as timestamp)") }}
         when
             regexp_full_match(

@@ -132,6 +132,16 @@ class Domain:
         """Columns by their role."""
         return self.roles.choices
 
+    @property
+    def place(self) -> Place:
+        """Where the raw table lies."""
+        return self.roles.table.place
+
+    @property
+    def has_line_numbers(self) -> bool:
+        """Whether a row without an id can be named after its line."""
+        return self.place.files is not None and self.entity != "events"
+
 
 @dataclass
 class Proposal:
@@ -159,6 +169,11 @@ class Proposal:
     doubts: list[str] = field(default_factory=list)
 
     @property
+    def place(self) -> Place:
+        """Where its first table lies; the others lie in the same database, if any."""
+        return next(iter(self.domains.values())).place
+
+    @property
     def missing(self) -> dict[str, str]:
         """Domains that are not delivered, and what that costs."""
         agreed = contract(self.root)
@@ -179,17 +194,12 @@ class Proposal:
                 role
                 for role in agreed[entity]["required"]
                 if role not in domain.choices
-                and not (role == key and has_line_numbers(domain))
+                and not (role == key and domain.has_line_numbers)
                 and not (role == "amount" and domain.lines)
             ]
             if missing:
                 told[entity] = missing
         return told
-
-
-def has_line_numbers(domain: Domain) -> bool:
-    """Whether a row without an id can be named after its line."""
-    return domain.roles.table.place.files is not None and domain.entity != "events"
 
 
 def places(given: dict[str, str], folder: str | None) -> tuple[dict[str, Place], list]:
@@ -335,57 +345,63 @@ def _set_by_hand(domains: dict[str, Domain], agreed: dict, text: str) -> None:
 
 
 def _recognise(domain: Domain, root: Path) -> None:
-    """Find the shape of a table, and what its words mean."""
-    choices = domain.choices
-    key = contract(root)[domain.entity]["key"]
+    """Find the shape of a table, what its words mean, and what to doubt of it."""
     if domain.entity == "orders":
-        has_lines = _has_lines(choices)
-        if not has_lines and "amount" not in choices and "price" in choices:
-            price = choices.pop("price")
+        _recognise_orders(domain, root)
+    _look_at_key(domain, contract(root)[domain.entity]["key"])
+    if domain.entity == "orders" and domain.lines is None:
+        _look_at_guests(domain)
+    if domain.entity == "subscriptions":
+        _look_at_subscriptions(domain)
+    table = domain.roles.table
+    if table.unreadable_names:
+        domain.doubts.append(
+            f"{', '.join(table.unreadable_names)}: no model can have a column of that "
+            "name, and it is not read"
+        )
+    if table.is_sampled:
+        domain.doubts.append(f"only the first {table.rows_count:,} rows were looked at")
+    unused = [words(name) for name in domain.roles.unused]
+    if domain.entity == "orders" and "amount_refunded" in unused:
+        domain.doubts.append(
+            "amount_refunded is not subtracted: nothing says when it was paid back. "
+            "Deliver refunds as rows of their own"
+        )
+
+
+def _recognise_orders(domain: Domain, root: Path) -> None:
+    """Tell orders from the lines of invoices, and leave out the roles of the other."""
+    choices = domain.choices
+    if _has_lines(choices):
+        domain.lines = _lines(domain, root)
+        _tell_lines(domain, domain.lines)
+        of_the_other = ("kind", "status", "category")
+    else:
+        if "amount" not in choices and "price" in choices:
+            price = choices["price"]
             told = f"amount is {price.column.name}: there is no column of totals"
             choices["amount"] = Choice(
                 "amount", price.column, 0.5, price.reading, (*price.doubts, told)
             )
-        if has_lines:
-            domain.lines = _lines(domain, root)
-            for role in ("kind", "status", "category"):
-                choices.pop(role, None)
-        else:
-            for role in ("quantity", "price", "product", "product_name"):
-                choices.pop(role, None)
-        _translate(domain)
-        _look_at_currency(domain)
-    if key not in choices:
+        of_the_other = ("quantity", "price", "product", "product_name")
+    for role in of_the_other:
+        choices.pop(role, None)
+    _translate(domain)
+    _look_at_currency(domain)
+
+
+def _look_at_key(domain: Domain, key: str) -> None:
+    choice = domain.choices.get(key)
+    if choice is None:
         domain.doubts.append(
             f"there is no {key}: each row is named after its file and line, so a row "
             "that comes twice counts twice"
         )
-    elif domain.lines is None and choices[key].column.distinct_share < 1:
-        column = choices[key].column
-        repeated = column.values_count - column.distinct_count
+    elif domain.lines is None and choice.column.distinct_share < 1:
+        repeated = choice.column.values_count - choice.column.distinct_count
         domain.doubts.append(
-            f"{column.name} comes again in {repeated:,} rows: of one {key} copies are "
-            "set aside, and rows that differ are refused"
-        )
-    if domain.lines is None and domain.entity == "orders":
-        _look_at_guests(domain)
-    if domain.entity == "subscriptions":
-        _look_at_subscriptions(domain)
-    if domain.roles.table.unreadable_names:
-        domain.doubts.append(
-            f"{', '.join(domain.roles.table.unreadable_names)}: no model can have a "
-            "column of that name, and it is not read"
-        )
-    if domain.roles.table.is_sampled:
-        domain.doubts.append(
-            f"only the first {domain.roles.table.rows_count:,} rows were looked at"
-        )
-    if domain.entity == "orders" and "amount_refunded" in map(
-        words, domain.roles.unused
-    ):
-        domain.doubts.append(
-            "amount_refunded is not subtracted: nothing says when it was paid back. "
-            "Deliver refunds as rows of their own"
+            f"{choice.column.name} comes again in {repeated:,} rows: of one {key} "
+            "copies are set aside, and rows that differ are refused"
         )
 
 
@@ -516,7 +532,7 @@ def _look_at_subscriptions(domain: Domain) -> None:
 @contextmanager
 def _typed(domain: Domain, root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the raw table with a column for each role, as far as its values parse."""
-    with opened(domain.roles.table.place) as connection:
+    with opened(domain.place) as connection:
         columns = ", ".join(
             f"{_looked_at(choice, root)} as {role}"
             for role, choice in domain.choices.items()
@@ -618,7 +634,6 @@ def _lines(domain: Domain, root: Path) -> Lines:
                 [list(adjustments), list(refunds)],
             ).fetchall()
         )
-    _tell_lines(domain, Lines(counts, refunds, adjustments, tuple(fees)))
     return Lines(counts, refunds, adjustments, tuple(fees))
 
 
@@ -670,15 +685,8 @@ def _settings(proposal: Proposal, zone: str) -> dict[str, Any]:
         proposal.doubts.append(
             "times that name no zone are taken to be UTC: say another with --time-zone"
         )
-    main = next(
-        (
-            proposal.domains[one]
-            for one in ("orders", "events")
-            if one in proposal.domains
-        ),
-        None,
-    )
-    if main is not None and _knows_days_only(main, proposal.root):
+    main = proposal.domains.get("orders") or proposal.domains.get("events")
+    if main and _knows_days_only(main, proposal.root):
         settings["last_day_is_complete"] = True
         proposal.doubts.append(
             "times are days, so the newest one is taken to be known to its end"

@@ -281,11 +281,13 @@ def assign(entity: str, table: RawTable, agreed: dict[str, Any]) -> Roles:
         for column in table.columns:
             name_score = _name_score(column, names[role])
             reading = read_as(column, type_, is_in_cents)
-            share = reading.share if reading else 0.0
-            if name_score and share < LEAST_SHARE and column.values_count:
-                roles.refused.setdefault(role, _misnamed(role, type_, column, share))
-            elif name_score and reading and column.values_count:
-                score = 0.7 * name_score + 0.3 * share * column.filled_share
+            if not name_score or not column.values_count:
+                continue
+            if reading.share < LEAST_SHARE:
+                told = _misnamed(role, type_, column, reading)
+                roles.refused.setdefault(role, told)
+            else:
+                score = 0.7 * name_score + 0.3 * reading.share * column.filled_share
                 scored.append((round(score, 3), name_score, role, column, reading))
     scored.sort(key=lambda one: -one[0])
     used: set[str] = set()
@@ -325,9 +327,8 @@ def choose(
         If the values of the column cannot be of the role's type; with a sentence.
     """
     reading = read_as(column, type_, is_in_cents)
-    if reading is None or reading.share < LEAST_SHARE:
-        share = reading.share if reading else 0.0
-        raise ValueError(_misnamed(role, type_, column, share))
+    if reading.share < LEAST_SHARE:
+        raise ValueError(_misnamed(role, type_, column, reading))
     choices = {
         other: one
         for other, one in roles.choices.items()
@@ -377,7 +378,6 @@ def _by_content_alone(
             is_time = types[role] == "timestamp"
             if (
                 column.name not in used
-                and reading
                 and reading.share >= 0.95
                 and column.filled_share >= 0.5
                 and (is_time or column.longest_fraction in (1, 2))
@@ -448,17 +448,17 @@ def _noun(reading: Reading) -> str:
     return {"boolean": "yes or no"}.get(reading.data_type, "number")
 
 
-def _misnamed(role: str, type_: str, column: Column, share: float) -> str:
+def _misnamed(role: str, type_: str, column: Column, reading: Reading) -> str:
     noun = {"timestamp": "time", "boolean": "yes or no", "varchar": "text"}
     what = noun.get(type_, "number")
     example = f", for instance {column.common[0][:30]!r}" if column.common else ""
     return (
-        f"{column.name} is called like {role}, but {share:.0%} of its values are a "
-        f"{what} that can be read{example}"
+        f"{column.name} is called like {role}, but {reading.share:.0%} of its values "
+        f"are a {what} that can be read{example}"
     )
 
 
-def read_as(column: Column, type_: str, is_in_cents: bool = False) -> Reading | None:
+def read_as(column: Column, type_: str, is_in_cents: bool = False) -> Reading:
     """Say how a column's values would be read as a type of the contract.
 
     Parameters
@@ -484,12 +484,10 @@ def read_as(column: Column, type_: str, is_in_cents: bool = False) -> Reading | 
         return Reading(data_type, column.shares.get("decimal", 0), number="{column}")
     if type_ == "price":
         return _as_decimal(column, max(2, min(column.longest_fraction, 4)), False)
-    scale = 2
-    is_money = type_.replace(" ", "") == "decimal(18,2)"
-    return _as_decimal(column, scale, is_money and is_in_cents)
+    return _as_decimal(column, 2, type_ == "decimal(18, 2)" and is_in_cents)
 
 
-def _as_time(column: Column) -> Reading | None:
+def _as_time(column: Column) -> Reading:
     if column.is_time:
         return Reading("timestamp", 1.0)
     formats = column.time_formats
@@ -516,7 +514,7 @@ def _as_time(column: Column) -> Reading | None:
     return Reading("timestamp", column.shares.get("iso_time", 0))
 
 
-def _as_decimal(column: Column, scale: int, is_in_cents: bool) -> Reading | None:
+def _as_decimal(column: Column, scale: int, is_in_cents: bool) -> Reading:
     name, shares = column.name, column.shares
     plain = shares.get("decimal", 0)
     says_cents = any(one in ("cents", "minor") for one in words(name).split("_"))

@@ -26,15 +26,10 @@ ENDINGS = {
 DELIMITERS = (",", ";", "\t", "|")
 
 #: Names of columns that the reading step gives itself.
-TAKEN_NAMES = {
-    "reading_id",
-    "file_path",
-    "source_file",
-    "source_line",
-    "source_lines_count",
-    "source_text",
-    "row_fault",
-}
+TAKEN_NAMES = (
+    *("reading_id", "file_path", "source_file", "source_line", "source_lines_count"),
+    *("source_text", "row_fault"),
+)
 
 #: What DuckDB opens as a database, and what it asks a server for.
 _DATABASE_ENDINGS = (".duckdb", ".db")
@@ -227,19 +222,19 @@ def _query(connection: duckdb.DuckDBPyConnection, place: Place) -> str:
     if place.database is not None:
         _attach(connection, place)
         return f"select * from attached.{quoted(place.schema)}.{quoted(place.table)}"
-    files = _literal(place.files)
+    files = literal(place.files)
     if place.file_format == "parquet":
         return f"select * from read_parquet({files}, union_by_name = true)"
     if place.file_format == "csv":
         return (
             "select nullif(columns(*), '') from read_csv("
-            f"{files}, delim = {_literal(place.delimiter)}, quote = '\"',"
+            f"{files}, delim = {literal(place.delimiter)}, quote = '\"',"
             " header = true, all_varchar = true, null_padding = true,"
             " strict_mode = false, ignore_errors = true, union_by_name = true)"
         )
     names = _json_names(place.files)
     cells = [
-        f"nullif(line ->> {_literal('$.' + json.dumps(name))}, '')" for name in names
+        f"nullif(line ->> {literal('$.' + json.dumps(name))}, '')" for name in names
     ]
     return (
         "select "
@@ -280,7 +275,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, place: Place) -> None:
 
         connection.load_extension(str(extension_file("postgres")))
         kind = ", type postgres"
-    address = _literal(place.database)
+    address = literal(place.database)
     connection.execute(f"attach {address} as attached (read_only{kind})")
 
 
@@ -289,5 +284,6 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """Write text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

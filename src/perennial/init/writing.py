@@ -11,9 +11,9 @@ import duckdb
 import jinja2
 
 from perennial.faults import UsageFault
-from perennial.init.proposal import Domain, Proposal, has_line_numbers
+from perennial.init.proposal import Domain, Proposal
 from perennial.init.roles import Choice
-from perennial.init.tables import quoted
+from perennial.init.tables import TAKEN_NAMES, literal, quoted
 from perennial.macros import contract
 
 #: Descriptions of columns that the vocabulary has under another name.
@@ -23,11 +23,6 @@ _DESCRIBED_AS = {
     ("tickets", "opened_at"): "ticket_opened_at",
     ("touches", "opened_at"): "touch_opened_at",
 }
-
-_PLACE = (
-    *("reading_id", "file_path", "source_file", "source_line", "source_lines_count"),
-    *("source_text", "row_fault"),
-)
 
 
 def files(proposal: Proposal) -> dict[Path, str]:
@@ -136,10 +131,6 @@ def _identifier(name: str) -> str:
     return small if plain else quoted(name)
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
 def _literals(settings: dict[str, Any]) -> dict[str, str]:
     return {
         key: str(value).lower() if isinstance(value, bool) else repr(value)
@@ -186,7 +177,7 @@ def _declared(proposal: Proposal, domain: Domain) -> list[dict[str, Any]]:
 
 def _files_of(proposal: Proposal, domain: Domain) -> str | None:
     """Where the files lie, as seen from the project's folder."""
-    named = domain.roles.table.place.files
+    named = domain.place.files
     if named is None or Path(named).is_absolute():
         return named
     return os.path.relpath(Path(named).absolute(), proposal.root)
@@ -197,10 +188,10 @@ def _variable(proposal: Proposal, domain: Domain) -> str:
 
 
 def _sources(proposal: Proposal) -> str:
-    place = next(iter(proposal.domains.values())).roles.table.place
+    place = proposal.place
     tables = []
     for domain in proposal.domains.values():
-        own = domain.roles.table.place
+        own = domain.place
         named = _files_of(proposal, domain)
         tables.append(
             {
@@ -267,7 +258,7 @@ def _row_model(proposal: Proposal, domain: Domain) -> dict[str, str]:
         for role, choice in domain.choices.items()
     }
     items = {role: _as(value, role) for role, value in values.items()}
-    if key not in values and has_line_numbers(domain):
+    if key not in values and domain.has_line_numbers:
         items[key] = f"source_file || ':' || source_line as {key}"
     if entity == "orders":
         items |= _order_words(domain, values)
@@ -281,7 +272,7 @@ def _row_model(proposal: Proposal, domain: Domain) -> dict[str, str]:
     model = f"stg_{name}__{entity}"
     columns = [role for role in order if role in items]
     is_view = entity == "events"
-    in_files = domain.roles.table.place.files is not None
+    in_files = domain.place.files is not None
     return {
         f"{model}.sql": _rendered(
             "rows.sql",
@@ -289,7 +280,6 @@ def _row_model(proposal: Proposal, domain: Domain) -> dict[str, str]:
             entity=entity,
             is_view=is_view,
             converted=converted,
-            faults=converted,
             groups=[
                 {"title": title, "rows": found}
                 for title, found in groups.items()
@@ -303,7 +293,7 @@ def _row_model(proposal: Proposal, domain: Domain) -> dict[str, str]:
             "One row per delivered row.",
             grain="reading_id, source_line" if in_files and not is_view else "",
             nullable="",
-            columns=_columns(entity, [*columns, *_PLACE]),
+            columns=_columns(entity, [*columns, *TAKEN_NAMES]),
         ),
     }
 
@@ -324,7 +314,7 @@ def _order_words(domain: Domain, values: dict[str, str]) -> dict[str, str]:
     """Select items of orders whose words have to become ours."""
     items = {}
     if domain.kinds:
-        items["kind"] = _case(values["kind"], domain.kinds, values["kind"], "kind")
+        items["kind"] = _case(values["kind"], domain.kinds, "kind")
     elif domain.has_negative_refunds:
         items["kind"] = (
             f"case when {values['amount']} < 0 then 'refund' "
@@ -334,9 +324,10 @@ def _order_words(domain: Domain, values: dict[str, str]) -> dict[str, str]:
     if "status" in values:
         # what is set aside has no status of ours
         known = domain.statuses | dict.fromkeys(domain.set_aside, "completed")
-        items["status"] = _case(values["status"], known, values["status"], "status")
+        status = values["status"]
+        items["status"] = _case(status, known, "status")
         reasons += [
-            f"when lower(trim({values['status']})) = {_text(said)} then {_text(reason)}"
+            f"when lower(trim({status})) = {literal(said)} then {literal(reason)}"
             for said, reason in domain.set_aside.items()
         ]
     if "currency" in values:
@@ -348,12 +339,15 @@ def _order_words(domain: Domain, values: dict[str, str]) -> dict[str, str]:
     return items
 
 
-def _case(value: str, words: dict[str, str], otherwise: str, role: str) -> str:
+def _case(value: str, words: dict[str, str], role: str) -> str:
     return _lines_of(
         f"case lower(trim({value}))",
         [
-            *(f"when {_text(said)} then {_text(ours)}" for said, ours in words.items()),
-            f"else {otherwise}",
+            *(
+                f"when {literal(said)} then {literal(ours)}"
+                for said, ours in words.items()
+            ),
+            f"else {value}",
         ],
         f"end as {role}",
     )
@@ -370,13 +364,13 @@ def _invoice_models(proposal: Proposal, domain: Domain) -> dict[str, str]:
         line_amount = value["amount"]
     else:
         line_amount = f"{value['quantity']} * {value['price']}"
-    fees = ", ".join(_text(one) for one in lines.fee_products)
+    fees = ", ".join(literal(one) for one in lines.fee_products)
     letters = "regexp_extract(order_id, '^[A-Za-z]+')"
     is_refund = "amount < 0"
     if lines.refund_letters:
-        listed = ", ".join(_text(one) for one in lines.refund_letters)
+        listed = ", ".join(literal(one) for one in lines.refund_letters)
         is_refund = f"{letters} in ({listed}) or amount < 0"
-    listed = ", ".join(_text(one) for one in lines.adjustment_letters)
+    listed = ", ".join(literal(one) for one in lines.adjustment_letters)
     shared = {
         "name": name,
         "currency": f"upper(trim({value['currency']}))" if "currency" in value else "",
@@ -397,10 +391,10 @@ def _invoice_models(proposal: Proposal, domain: Domain) -> dict[str, str]:
             "description": "Whether every line is a fee, and no product.",
             "is_personal": False,
         },
-        *_columns("orders", list(_PLACE)),
+        *_columns("orders", list(TAKEN_NAMES)),
     ]
     staged = ["order_id", "customer_id", "kind", "exclude_reason", "amount"]
-    in_files = domain.roles.table.place.files is not None
+    in_files = domain.place.files is not None
     grain = "reading_id, source_line" if in_files else "source_file, order_id"
     nullable = "" if in_files else "order_id"
     return {
@@ -434,7 +428,7 @@ def _invoice_models(proposal: Proposal, domain: Domain) -> dict[str, str]:
             "One row per invoice and file.",
             grain=grain,
             nullable=nullable,
-            columns=_columns("orders", [*staged, "ordered_at", *own, *_PLACE]),
+            columns=_columns("orders", [*staged, "ordered_at", *own, *TAKEN_NAMES]),
         ),
     }
 
@@ -458,7 +452,7 @@ def doubts(proposal: Proposal) -> dict[str, list[str]]:
 
 def attachment(proposal: Proposal) -> str | None:
     """Tell PERENNIAL_ATTACH of the database; None where the tables are files."""
-    place = next(iter(proposal.domains.values())).roles.table.place
+    place = proposal.place
     if place.database is None:
         return None
     told = {
@@ -476,7 +470,7 @@ def attachment(proposal: Proposal) -> str | None:
 
 def _readme(proposal: Proposal) -> str:
     domains = proposal.domains.values()
-    place = next(iter(domains)).roles.table.place
+    place = proposal.place
     taken = [
         {
             "entity": domain.entity,
@@ -496,7 +490,7 @@ def _readme(proposal: Proposal) -> str:
         variables=[
             (_variable(proposal, domain), _files_of(proposal, domain))
             for domain in domains
-            if domain.roles.table.place.files
+            if domain.place.files
         ],
         taken=taken,
         doubts=doubts(proposal),
