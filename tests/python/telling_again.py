@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 from conftest import ROOT, Build
 
-#: A number of the row's own, other for each salt: `chance(3)` is below 3 for half of six.
+#: A number from 0 to less than `sides`, of the id and of what it is drawn for.
 CHANCES = """
 create macro chance(id, salt, sides) as cast(hash(id || salt) % sides as integer)
 """
@@ -76,8 +76,8 @@ EARLIER = {
     ),
 }
 
-#: One row in five has two versions and one in ten three; one in seven came late, and one
-#: order in fifty was told of before its day.
+#: One row in five has two versions and one in ten three; one in seven may come late,
+#: and one order in fifty was told of before its day.
 TOLD_AGAIN = """
 create table told_again as
 with
@@ -104,22 +104,18 @@ placed as (
 versions as (
     select
         *,
-        unnest(generate_series(1, versions_count)) as version_number
+        cast(unnest(generate_series(1, versions_count)) as integer) as version_number
     from placed
 ),
 dated as (
     select
         * replace (
-            cast(first_known_date + cast((version_number - 1) * step as integer) as date)
-                as known_date,
+            first_known_date + (version_number - 1) * step as known_date,
             case
                 when version_number < versions_count
-                    then cast(
-                        first_known_date + cast(version_number * step as integer) as date
-                    )
+                    then first_known_date + version_number * step
             end as superseded_date,
-            loaded_at + to_days(cast((version_number - 1) * step as integer))
-                as loaded_at
+            loaded_at + to_days((version_number - 1) * step) as loaded_at
         )
     from versions
 ),
@@ -134,7 +130,7 @@ union all by name
 select * from input.input_{entity} where known_date is null;
 """
 
-#: Some customers have a second subscription beside the first, and some prices are not told.
+#: Some customers have a second subscription, and some prices are not told.
 SECOND_SUBSCRIPTIONS = """
 create table told_again as
 select * replace (
