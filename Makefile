@@ -20,7 +20,7 @@ build: $(INSTALLED)  ## everything, from the raw files to the marts (also CONNEC
 test: lint  ## linters, then every test, each build in a folder of its own
 	@$(BIN)/pytest -n 2 --dist loadfile
 
-bench: $(INSTALLED)  ## speed, on 50 million events and a large company; writes docs/performance.md
+bench: $(INSTALLED)  ## speed, on 50 million events, a large company and beside other tools; writes docs/performance.md
 	@$(BIN)/python tests/benchmarks/run.py
 
 lint: $(INSTALLED)  ## ruff and sqlfluff alone

@@ -1,25 +1,34 @@
-"""How fast events are read, and the demo company made, on this machine.
+"""How fast this machine reads events, makes the demo company and builds features.
 
 Writes what it measured into docs/performance.md. `make bench` runs it.
 """
 
 import argparse
-import datetime
 import json
-import os
-import platform
 import resource
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
+from features import SMALLER, FeatureBench, table_of_features
+from measuring import (
+    ROOT,
+    THREADS,
+    cpu_seconds,
+    make_company,
+    measured,
+    median_of_three,
+    size,
+    told,
+    use_two_cores,
+    write_part,
+)
+from peers import PeerBench, table_of_peers
 
-ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-from shop import Shop, install_shop  # noqa: E402
+from shop import Shop, install_shop
 
 #: Text ids, half a million customers, two years, sessions of five events on one day.
 EVENTS = """
@@ -55,12 +64,8 @@ TYPED_CSV = (
     "delim=',', quote='\"', escape='\"')"
 )
 
-MEMORY_LIMIT = "5GB"
-
 #: What the sizes of the demo company may take, on two quiet cores.
 LIMITS = {"small": "60 s", "large": "600 s, 4,000 MB"}
-THREADS = 2
-
 
 #: The models and tests that look at every event line; none below them is built.
 EVENT_PATH = (
@@ -77,6 +82,9 @@ EVENT_PATH = (
     "cautious",
 )
 
+#: In this order: the features are built of the company that was made before.
+PARTS = ("events", "company", "features", "peers")
+
 STAGING_OF_EVENTS = (
     "--select",
     "+stg_shop__events",
@@ -91,18 +99,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=50_000_000)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "bench")
+    parser.add_argument("--only", choices=PARTS, help="measure this part alone")
     parser.add_argument(
-        "--only", choices=["events", "company"], help="measure this part alone"
+        "--size", choices=SMALLER, default="large", help="company for the features"
     )
     arguments = parser.parse_args()
     folder = arguments.folder.absolute()
-    if arguments.only != "company":
+    parts = [arguments.only] if arguments.only else PARTS
+    use_two_cores()
+    if "events" in parts:
         bench = Bench(folder, arguments.rows)
         rows = [*bench.parquet(), *bench.csv()]
         write_part("events", f"{arguments.rows:,} events", table_of_events(rows))
-    if arguments.only != "events":
+    if "company" in parts:
         told_of = "Seed 7, no shocks"
         write_part("company", told_of, table_of_companies(companies(folder)))
+    if "features" in parts:
+        smaller = FeatureBench(folder, SMALLER[arguments.size]).measure()
+        figures = FeatureBench(folder, arguments.size).measure()
+        write_part("features", figures["told_of"], table_of_features(figures, smaller))
+    if "peers" in parts:
+        rows = PeerBench(folder, arguments.size).measure()
+        write_part("peers", "Seed 7, no shocks", table_of_peers(rows))
 
 
 def companies(folder: Path) -> list[dict]:
@@ -111,16 +129,13 @@ def companies(folder: Path) -> list[dict]:
     from perennial.company import SIZES
 
     rows = []
-    for name, size in SIZES.items():
+    for name, asked in SIZES.items():
         told(f"generating {name}")
         made = folder / f"company-{name}"
+        if made.is_symlink():  # a company that lies elsewhere stays as it is
+            made.unlink()
         shutil.rmtree(made, ignore_errors=True)
-        figures = measured(
-            "from pathlib import Path\n"
-            "from perennial.company import generate\n"
-            f"generate(Path({str(made)!r}), {size.customers}, {size.months}, 7, "
-            f"threads={THREADS})"
-        )
+        figures = make_company(made, asked.customers, asked.months)
         raw = made / "raw"
         (events,) = duckdb.sql(
             f"select count(*) from '{raw}/events/*.parquet'"
@@ -133,15 +148,14 @@ def companies(folder: Path) -> list[dict]:
             figures
             | {
                 "name": name,
-                "customers": size.customers,
-                "months": size.months,
+                "customers": asked.customers,
+                "months": asked.months,
                 "orders": orders,
                 "events": events,
                 "bytes": written,
                 "limit": LIMITS.get(name, ""),
             }
         )
-        shutil.rmtree(made)
     return rows
 
 
@@ -261,77 +275,6 @@ def write_events(file: Path, kind: str, first: int, last: int) -> None:
     half.rename(file)
 
 
-def median_of_three(query: str) -> dict:
-    """Measure a query three times, each in a process of its own."""
-    told(query[:70])
-    code = (
-        "import duckdb\n"
-        "connection = duckdb.connect()\n"
-        f"connection.execute('set threads = {THREADS}')\n"
-        f"connection.execute(\"set memory_limit = '{MEMORY_LIMIT}'\")\n"
-        "connection.execute('set enable_progress_bar = false')\n"
-        f"connection.execute({query!r}).fetchall()"
-    )
-    return sorted((measured(code) for _ in range(3)), key=lambda one: one["seconds"])[1]
-
-
-def measured(code: str) -> dict:
-    """Run Python code in a process of its own; seconds are those of its last line."""
-    before, _, last = code.rpartition("\n")
-    timed = f"{before}\nimport time\nstart = time.perf_counter()\n{last}\n"
-    timed += "print(time.perf_counter() - start)"
-    process = subprocess.Popen(
-        [sys.executable, "-c", timed], stdout=subprocess.PIPE, text=True
-    )
-    seconds = process.stdout.read().split()[-1:]
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"the measured code failed:\n{code}")
-    return {
-        "seconds": float(seconds[0]),
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "memory_mb": usage.ru_maxrss / 1024,
-    }
-
-
-def cpu_seconds(before: resource.struct_rusage, after: resource.struct_rusage) -> float:
-    """Processor seconds of the processes that ended between two looks."""
-    user = after.ru_utime - before.ru_utime
-    return user + after.ru_stime - before.ru_stime
-
-
-def size(file: Path) -> str:
-    """Size of a file for people."""
-    return f"{file.stat().st_size / 1e6:,.0f} MB"
-
-
-def told(step: str) -> None:
-    """Say what is done now."""
-    print(step, flush=True)
-
-
-def write_part(part: str, told_of: str, table: list[str]) -> None:
-    """Put a table between its marks on the page, with the machine that it is of."""
-    begin, end = f"<!-- {part}: begin -->", f"<!-- {part}: end -->"
-    page = ROOT / "docs" / "performance.md"
-    head, _, rest = page.read_text().partition(begin)
-    _, _, tail = rest.partition(end)
-    cores = os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    lines = [
-        begin,
-        f"{told_of}; {cores} cores of {processor()}, {memory:.0f} GiB, "
-        f"Python {platform.python_version()}, DuckDB {duckdb.__version__} with "
-        f"{THREADS} threads; "
-        f"{datetime.date.today():%Y-%m-%d}.",
-        "",
-        *table,
-        end,
-    ]
-    page.write_text(head + "\n".join(lines) + tail)
-    print("\n".join(lines[1:-1]))
-
-
 def table_of_events(rows: list[dict]) -> list[str]:
     """Render what was measured of reading events."""
     lines = [
@@ -363,17 +306,6 @@ def table_of_companies(rows: list[dict]) -> list[str]:
             f"| {row['memory_mb']:,.0f} | {row['limit']} |"
         )
     return lines
-
-
-def processor() -> str:
-    """Name of the processor, as the machine gives it."""
-    file = Path("/proc/cpuinfo")
-    names = file.read_text().split("model name") if file.exists() else []
-    return (
-        names[1].split(":")[1].splitlines()[0].strip()
-        if len(names) > 1
-        else (platform.processor() or platform.machine())
-    )
 
 
 if __name__ == "__main__":
