@@ -61,8 +61,10 @@ EARLIER = {
         """
         case when chance(id, 'control', 5) = 0 then not is_control else is_control end
             as is_control,
-        case when chance(id, 'open', 2) = 0 then opened_at end as opened_at,
-        case when chance(id, 'click', 2) = 0 then clicked_at end as clicked_at,
+        case when chance(id, 'open', 2) = 0 then opened_at + to_days(45) end
+            as opened_at,
+        case when chance(id, 'click', 2) = 0 then clicked_at + to_days(45) end
+            as clicked_at,
         case when chance(id, 'offer', 2) = 0 then offer end as offer
         """,
     ),

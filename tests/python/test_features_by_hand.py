@@ -18,8 +18,8 @@ CHECKED = [
     row["feature_name"] for row in CATALOGUE if row["feature_name"] not in NOT_CHECKED
 ]
 
-#: A leap day, the end of a year in the middle, and the newest day.
-DATES = [date(2024, 2, 29), date(2024, 12, 31), date(2025, 12, 31)]
+#: A leap day, the last day that counts a campaign in its month, and the newest day.
+DATES = [date(2024, 2, 29), date(2024, 9, 30), date(2025, 12, 31)]
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,20 @@ def test_every_feature_is_so_where_rows_come_late_and_are_told_again(
     customers, found = differences(told_again, accepted_again, as_of)
     assert customers > 600
     assert found == {}
+
+
+def test_every_feature_tells_customers_apart_on_one_of_the_dates(demo):
+    """A fault in what is the same for everybody would show nowhere.
+
+    The comparison once had dates on which no campaign was near, and a control group
+    that counted as written to went past it.
+    """
+    differing = ", ".join(f"count(distinct {name}) > 1" for name in CHECKED)
+    told = demo.row(
+        f"select {differing} from features.feature_store where as_of_date in (?, ?, ?)",
+        *DATES,
+    )
+    assert [name for name, is_so in zip(CHECKED, told, strict=True) if not is_so] == []
 
 
 def test_by_the_middle_date_rows_had_come_late_and_were_told_again(accepted):
