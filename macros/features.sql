@@ -115,13 +115,15 @@
     {{ return(local_md5(words)) }}
 {%- endmacro %}
 
-{#- Features that have a number and that models see, as the catalogue lists them. -#}
+{#- Features that have a number and that models see, of the domains that are delivered. -#}
 {% macro numeric_features() -%}
     {%- set catalogue = ref('feature_catalogue') -%}
     {{ return(perennial.listed(
         catalogue,
         'select feature_name from ' ~ catalogue
-        ~ " where is_model_input and kind not in ('category', 'date') order by 1"
+        ~ " where is_model_input and kind not in ('category', 'date')"
+        ~ " and coalesce(entity, '') in "
+        ~ perennial.literals(perennial.setting('entities')) ~ ' order by 1'
     ) or ['nothing']) }}
 {%- endmacro %}
 

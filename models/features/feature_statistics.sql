@@ -172,26 +172,39 @@ moments as (
 
 by_feature as (
 
-    {% for feature in features -%}
-        select
-            totals.last_training_date,
-            '{{ feature }}' as feature_name,
-            totals.rows_count,
-            totals.{{ feature }}_values as values_count,
-            totals.{{ feature }}_mean as mean,
-            totals.{{ feature }}_smallest as smallest,
-            totals.{{ feature }}_largest as largest,
-            totals.{{ feature }}_quantiles as quantiles,
-            moments.{{ feature }}_variance as variance,
-            moments.{{ feature }}_third_moment as third_moment
+    select
+        totals.last_training_date,
+        totals.rows_count,
+        unnest([
+            {% for feature in features -%}
+                struct_pack(
+                    feature_name := '{{ feature }}',
+                    values_count := totals.{{ feature }}_values,
+                    mean := totals.{{ feature }}_mean,
+                    smallest := totals.{{ feature }}_smallest,
+                    largest := totals.{{ feature }}_largest,
+                    quantiles := totals.{{ feature }}_quantiles,
+                    variance := moments.{{ feature }}_variance,
+                    third_moment := moments.{{ feature }}_third_moment
+                ){{ ',' if not loop.last }}
+            {% endfor -%}
+        ]) as of_feature
 
-        from totals
+    from totals
 
-        inner join moments
-            on totals.last_training_date = moments.last_training_date
+    inner join moments
+        on totals.last_training_date = moments.last_training_date
 
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+),
+
+told as (
+
+    select
+        last_training_date,
+        rows_count,
+        unnest(of_feature)  -- noqa: AL03
+
+    from by_feature
 
 ),
 
@@ -200,33 +213,33 @@ statistics as (
     select
         new_sets.feature_set_version,
         new_sets.last_training_date,
-        by_feature.feature_name,
-        by_feature.rows_count,
-        1 - cast(by_feature.values_count as double) / by_feature.rows_count
+        told.feature_name,
+        told.rows_count,
+        1 - cast(told.values_count as double) / told.rows_count
             as null_rate,
-        by_feature.mean,
+        told.mean,
         case
-            when by_feature.values_count > 0
+            when told.values_count > 0
                 then
                     coalesce(
-                        sqrt(by_feature.variance)
-                        * (by_feature.largest - by_feature.smallest),
+                        sqrt(told.variance)
+                        * (told.largest - told.smallest),
                         0
                     )
         end as standard_deviation,
-        by_feature.third_moment / nullif(power(by_feature.variance, 1.5), 0)
+        told.third_moment / nullif(power(told.variance, 1.5), 0)
             as skewness,
-        by_feature.smallest,
+        told.smallest,
         {% for quantile in quantiles -%}
-            by_feature.quantiles[{{ loop.index }}]
+            told.quantiles[{{ loop.index }}]
                 as quantile_{{ '%02d' | format(quantile * 100) }},
         {% endfor -%}
-        by_feature.largest
+        told.largest
 
-    from by_feature
+    from told
 
     inner join new_sets
-        on by_feature.last_training_date = new_sets.last_training_date
+        on told.last_training_date = new_sets.last_training_date
 
 )
 
