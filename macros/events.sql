@@ -11,8 +11,8 @@
 {%- endmacro %}
 
 {#- What tells a delivered event from all others: its file and line where every file knows
-    the numbers of its lines, or else its file and what it says. -#}
-{% macro event_line() -%}
+    the numbers of its lines, or else its file and the hash of what it says. -#}
+{% macro event_line(content) -%}
     {%- set formats = [] -%}
     {%- for source in (graph.sources.values() if execute else [])
         if source.source_name ~ '.' ~ source.name in event_sources() -%}
@@ -21,7 +21,7 @@
     {%- if formats | unique | list == ['parquet'] -%}
         cast(reading_id as bigint) * 1099511627776 + source_line
     {%- else -%}
-        hash(reading_id, {{ event_content() }})
+        hash(reading_id, {{ content }})
     {%- endif -%}
 {%- endmacro %}
 

@@ -16,7 +16,7 @@ files as (
 
 judged_rows as (
 
-    select distinct {{ event_line() }} as event_line
+    select distinct {{ event_line('content') }} as event_line
 
     from {{ ref('int_settled_events') }}
 
@@ -26,7 +26,7 @@ delivered as (
 
     select
         *,
-        {{ event_line() }} as event_line
+        {{ event_line(event_content()) }} as event_line
 
     from {{ ref('int_delivered_events') }}
 

@@ -125,6 +125,8 @@ def run_build(
         f"--log-path={home / 'logs'}",
         f"--vars={json.dumps(settings or {})}",
         *([] if unit_tests else ["--exclude", "resource_type:unit_test"]),
+        # a leaf that takes seconds; builds with unit tests have it
+        *([] if unit_tests or selection else ["feature_statistics"]),
         *selection,
     ]
     if folder is not None:

@@ -201,7 +201,7 @@ def test_settings_of_ones_own_build_green(tmp_path):
         "origin_dates": [],
         "origins_count": 2,
         "training_dates_count": 2,
-        "training_step_days": 7,
+        "training_grid": "week",
         "purchase_model": "mbg_nbd",
         "annual_discount_rate": 0.25,
         "gross_margin": 0.4,
@@ -212,10 +212,10 @@ def test_settings_of_ones_own_build_green(tmp_path):
         "select horizon_days, origin_date from intermediate.model_splits "
         "where role = 'test' order by all"
     ) == [
-        (30, datetime.date(1998, 1, 30)),
+        (30, datetime.date(1998, 1, 25)),
         (30, datetime.date(1998, 3, 1)),
-        (182, datetime.date(1997, 4, 1)),
-        (182, datetime.date(1997, 9, 30)),
+        (182, datetime.date(1997, 3, 30)),
+        (182, datetime.date(1997, 9, 28)),
     ]
     assert build.rows("select distinct model_source from marts.clv_scores") == [
         ("mbg_nbd+gamma_gamma",)

@@ -249,7 +249,10 @@ CONTENTS = """
     select {columns} from input.input_{entity} order by all
 """
 
-OWN_COLUMNS = {"source_file", "source_line", "loaded_at", "known_date"}
+OWN_COLUMNS = {
+    *("reading_id", "file_path", "source_file", "source_line"),
+    *("loaded_at", "known_date"),
+}
 
 
 def contents(build: ShopBuild, entity: str) -> list[tuple]:

@@ -18,7 +18,8 @@ from conftest import Build, run_build
 
 from perennial import company
 
-pytestmark = pytest.mark.replay
+#: Some five builds, and more than thirty: run with -m replay.
+pytestmark = [pytest.mark.replay, pytest.mark.slow]
 
 #: Of each domain, the column that says when a row came, and the one where it is empty.
 ARRIVALS = {
@@ -163,7 +164,6 @@ def test_three_days_leave_what_one_build_of_all_would(tmp_path):
     replay(tmp_path, days_count=3, customers=200, months=14)
 
 
-@pytest.mark.slow
 def test_thirty_days_leave_what_one_build_of_all_would(tmp_path):
     """A month of daily builds of the company of 2,000."""
     replay(tmp_path, days_count=30, customers=2_000, months=36)
