@@ -2,7 +2,7 @@
     the feature that it reads; none while the seeds are not loaded. -#}
 {% macro lifecycle_rules(rules, catalogue) -%}
     {%- set found = [] -%}
-    {%- if execute and load_relation(rules) and load_relation(catalogue) -%}
+    {%- if perennial.is_built(rules) and perennial.is_built(catalogue) -%}
         {%- set query -%}
             select
                 rules.rule_number,

@@ -37,14 +37,11 @@ listed as (
 
     inner join {{ ref('input_customers') }} as customers
         -- of whom no day is told was there always
-        on (
-            customers.known_date is null
-            or {{ is_past('customers.known_date', 'as_of_dates.as_of_date') }}
-        )
-        and (
-            customers.superseded_date is null
-            or not {{ is_past('customers.superseded_date', 'as_of_dates.as_of_date') }}
-        )
+        on {{ is_known(
+            'coalesce(customers.known_date, as_of_dates.as_of_date)',
+            'customers.superseded_date',
+            'as_of_dates.as_of_date'
+        ) }}
 
     -- a customer whom only another domain names has no such facts
     where customers.source_file is not null

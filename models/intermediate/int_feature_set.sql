@@ -1,7 +1,7 @@
 -- Grain: one row.
 -- What a row of features was made with. It changes with the name, window or unit of a
--- feature, with the SQL that makes it, with weights and rules, and with nothing that is
--- said about a feature. Rows of another set are made anew.
+-- feature, with the SQL that makes it, with weights, key actions and rules, and with
+-- nothing that is said about a feature. Rows of another set are made anew.
 
 {{ config(materialized='table') }}
 
@@ -31,6 +31,14 @@ weights as (
 
 ),
 
+actions as (
+
+    select string_agg(event_name, ',' order by event_name) as words
+
+    from {{ ref('key_actions') }}
+
+),
+
 rules as (
 
     select
@@ -51,6 +59,7 @@ feature_set as (
                 ';',
                 catalogue.words,
                 weights.words,
+                actions.words,
                 rules.words,
                 '{{ feature_sql_hash() }}'
             )
@@ -59,6 +68,8 @@ feature_set as (
     from catalogue
 
     cross join weights
+
+    cross join actions
 
     cross join rules
 
