@@ -37,7 +37,8 @@ def _metrics(target: str, wanted: list[str]) -> dict[str, list[float | None]]:
         (model_name, metric): value
         for model_name, metric, value in _rows(
             "select model_name, metric, metric_value from marts.clv_backtest_metrics "
-            "where as_of_date = ? and horizon_days = ? and target = ?",
+            "where population = 'all' and as_of_date = ? and horizon_days = ? "
+            "and target = ?",
             ORIGIN,
             HORIZON,
             target,

@@ -1,4 +1,4 @@
--- Grain: one row per model_name, as_of_date, horizon_days and metric.
+-- Grain: one row per population, model_name, as_of_date, horizon_days and metric.
 -- Whether those who order again stand first, and whether the probabilities are true.
 -- A baseline that only ranks has no Brier score.
 
@@ -7,6 +7,7 @@ with
 predictions as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -24,6 +25,7 @@ predictions as (
 steps as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -40,6 +42,7 @@ steps as (
     from predictions
 
     group by
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -58,7 +61,7 @@ curves as (
     from steps
 
     window downwards as (
-        partition by model_name, as_of_date, horizon_days
+        partition by population, model_name, as_of_date, horizon_days
         order by predicted desc
         rows unbounded preceding
     )
@@ -68,6 +71,7 @@ curves as (
 sums as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -96,7 +100,7 @@ sums as (
 
     from curves
 
-    group by model_name, as_of_date, horizon_days, is_probability
+    group by population, model_name, as_of_date, horizon_days, is_probability
 
 ),
 
@@ -121,6 +125,7 @@ metrics as (
         'roc_auc', 'average_precision', 'brier_score', 'accuracy'
     ] -%}
         {{ 'union all ' if not loop.first }}select
+            population,
             model_name,
             as_of_date,
             horizon_days,

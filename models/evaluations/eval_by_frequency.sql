@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days and repeat_order_days_band.
+-- Grain: one row per population, model_name, as_of_date, horizon_days and
+-- repeat_order_days_band.
 -- Orders expected and made, by how often a customer had come back before: the table
 -- behind figure 5 of Fader, Hardie and Lee (2005).
 
@@ -7,6 +8,7 @@ with
 predictions as (
 
     select
+        predictions.population,
         predictions.model_name,
         predictions.as_of_date,
         predictions.horizon_days,
@@ -27,6 +29,7 @@ predictions as (
 by_frequency as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -38,6 +41,7 @@ by_frequency as (
     from predictions
 
     group by
+        population,
         model_name,
         as_of_date,
         horizon_days,

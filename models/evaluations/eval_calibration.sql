@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days, target and metric.
+-- Grain: one row per population, model_name, as_of_date, horizon_days, target and
+-- metric.
 -- Whether groups of customers do what was said of them, from the deciles.
 
 with
@@ -16,6 +17,7 @@ deciles as (
 sums as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -39,6 +41,7 @@ sums as (
     from deciles
 
     group by
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -66,6 +69,7 @@ calibration as (
 metrics as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -79,6 +83,7 @@ metrics as (
     union all
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -92,6 +97,7 @@ metrics as (
     union all
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,

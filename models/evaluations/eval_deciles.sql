@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days, target and decile.
+-- Grain: one row per population, model_name, as_of_date, horizon_days, target and
+-- decile.
 -- Customers in ten groups by prediction, the highest first; ties by customer_id, so
 -- that a group is the same in every run.
 
@@ -7,6 +8,7 @@ with
 ranked as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -15,7 +17,7 @@ ranked as (
         predicted,
         actual,
         ntile(10) over (
-            partition by model_name, as_of_date, horizon_days, target
+            partition by population, model_name, as_of_date, horizon_days, target
             order by predicted desc, customer_id asc
         ) as decile
 
@@ -26,6 +28,7 @@ ranked as (
 deciles as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -39,6 +42,7 @@ deciles as (
     from ranked
 
     group by
+        population,
         model_name,
         as_of_date,
         horizon_days,

@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days, target and metric.
+-- Grain: one row per population, model_name, as_of_date, horizon_days, target and
+-- metric.
 -- How far off: of all customers together, and of each one.
 
 with
@@ -6,6 +7,7 @@ with
 sums as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -20,7 +22,7 @@ sums as (
 
     where target in ('orders', 'amount')
 
-    group by model_name, as_of_date, horizon_days, target
+    group by population, model_name, as_of_date, horizon_days, target
 
 ),
 
@@ -42,6 +44,7 @@ metrics as (
         'total_error', 'mean_absolute_error', 'root_mean_squared_error'
     ] -%}
         {{ 'union all ' if not loop.first }}select
+            population,
             model_name,
             as_of_date,
             horizon_days,

@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days, target and customer.
+-- Grain: one row per population, model_name, as_of_date, horizon_days, target and
+-- customer.
 -- What each model and baseline said on a past date, beside what happened then. All
 -- rounded to exact decimals, so that no metric depends on the order of rows.
 
@@ -55,7 +56,8 @@ judged as (
         said.*,
         outcomes.future_order_days_count,
         outcomes.future_order_amount,
-        outcomes.is_active
+        outcomes.is_active,
+        coalesce(churn.is_in_scope, false) as is_in_scope
 
     from said
 
@@ -65,11 +67,37 @@ judged as (
         and said.horizon_days = outcomes.horizon_days
         and outcomes.is_active is not null
 
+    left join {{ ref('outcome_churn') }} as churn
+        on said.customer_id = churn.customer_id
+        and said.as_of_date = churn.as_of_date
+        and said.horizon_days = churn.horizon_days
+
+),
+
+populations as (
+
+    select
+        *,
+        'all' as population
+
+    from judged
+
+    union all
+
+    select
+        *,
+        'in_scope' as population
+
+    from judged
+
+    where is_in_scope
+
 ),
 
 predictions as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -79,11 +107,12 @@ predictions as (
         cast(future_order_days_count as {{ prediction() }}) as actual,
         false as is_probability
 
-    from judged
+    from populations
 
     union all
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -93,11 +122,12 @@ predictions as (
         cast(future_order_amount as {{ prediction() }}) as actual,
         false as is_probability
 
-    from judged
+    from populations
 
     union all
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -107,7 +137,7 @@ predictions as (
         cast(cast(is_active as integer) as {{ prediction() }}) as actual,
         is_probability
 
-    from judged
+    from populations
 
 )
 

@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days, target and metric.
+-- Grain: one row per population, model_name, as_of_date, horizon_days, target and
+-- metric.
 -- Whether the better customers stand first. Everything is summed as whole numbers or
 -- exact decimals; the one division comes last.
 
@@ -7,6 +8,7 @@ with
 predictions as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -42,13 +44,25 @@ ranked as (
 
     window
         by_model as (
-            partition by model_name, as_of_date, horizon_days, target
+            partition by population, model_name, as_of_date, horizon_days, target
         ),
         by_prediction as (
-            partition by model_name, as_of_date, horizon_days, target, predicted
+            partition by
+                population,
+                model_name,
+                as_of_date,
+                horizon_days,
+                target,
+                predicted
         ),
         by_actual as (
-            partition by model_name, as_of_date, horizon_days, target, actual
+            partition by
+                population,
+                model_name,
+                as_of_date,
+                horizon_days,
+                target,
+                actual
         )
 
 ),
@@ -56,6 +70,7 @@ ranked as (
 sums as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,
@@ -79,7 +94,7 @@ sums as (
 
     from ranked
 
-    group by model_name, as_of_date, horizon_days, target
+    group by population, model_name, as_of_date, horizon_days, target
 
 ),
 
@@ -113,6 +128,7 @@ metrics as (
 
     {% for metric in ['spearman_correlation', 'normalised_gini'] -%}
         {{ 'union all ' if not loop.first }}select
+            population,
             model_name,
             as_of_date,
             horizon_days,

@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days, target and decile.
+-- Grain: one row per population, model_name, as_of_date, horizon_days, target and
+-- decile.
 
 with
 
@@ -11,6 +12,7 @@ deciles as (
 averaged as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,

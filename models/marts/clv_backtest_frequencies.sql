@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days and repeat_order_days_band.
+-- Grain: one row per population, model_name, as_of_date, horizon_days and
+-- repeat_order_days_band.
 
 with
 
@@ -11,6 +12,7 @@ by_frequency as (
 averaged as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,

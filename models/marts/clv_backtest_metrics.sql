@@ -1,4 +1,5 @@
--- Grain: one row per model_name, as_of_date, horizon_days, target and metric.
+-- Grain: one row per population, model_name, as_of_date, horizon_days, target and
+-- metric.
 -- How good each model was on past dates, beside the baselines. Never pooled over dates.
 
 with
@@ -18,6 +19,7 @@ metrics as (
 explained as (
 
     select
+        population,
         model_name,
         as_of_date,
         horizon_days,

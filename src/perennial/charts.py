@@ -38,7 +38,7 @@ _BY_FREQUENCY = """
 select repeat_order_days_band, model_name, predicted_mean, actual_mean,
     as_of_date, horizon_days
 from marts.clv_backtest_frequencies
-where model_name in ('bg_nbd', 'mbg_nbd')
+where population = 'all' and model_name in ('bg_nbd', 'mbg_nbd')
 qualify rank() over (order by horizon_days desc, as_of_date desc) = 1
 order by model_name, repeat_order_days_band
 """
@@ -46,7 +46,7 @@ order by model_name, repeat_order_days_band
 _BY_DECILE = """
 select decile, predicted_mean, actual_mean, as_of_date, horizon_days
 from marts.clv_backtest_deciles
-where model_name = 'bg_nbd' and target = 'amount'
+where population = 'all' and model_name = 'bg_nbd' and target = 'amount'
 qualify rank() over (order by horizon_days desc, as_of_date desc) = 1
 order by decile
 """

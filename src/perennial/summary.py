@@ -24,7 +24,8 @@ order by horizon_days
 _BACKTEST = """
 select horizon_days, as_of_date, model_name, metric_value
 from marts.clv_backtest_metrics
-where target = 'amount' and metric = 'total_error' and metric_value is not null
+where population = 'all' and target = 'amount' and metric = 'total_error'
+    and metric_value is not null
     and model_name = (
         select split_part(model_source, '+', 1)
         from marts.clv_scores

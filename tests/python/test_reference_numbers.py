@@ -26,8 +26,8 @@ def parameters(build, model_name):
 
 def metric(build, target, name, model_name="bg_nbd"):
     (value,) = build.row(
-        "select metric_value from marts.clv_backtest_metrics where as_of_date = ? and "
-        "horizon_days = ? and target = ? and metric = ? and model_name = ?",
+        "select metric_value from marts.clv_backtest_metrics where population = 'all' "
+        "and as_of_date = ? and horizon_days = ? and target = ? and metric = ? and model_name = ?",
         ORIGIN,
         HORIZON,
         target,
@@ -110,8 +110,8 @@ def test_the_expectations_of_the_sample_sum_to_1653(sample):
 def test_conditional_expectations_by_frequency(sample):
     rows = sample.rows(
         "select actual_mean, predicted_mean from marts.clv_backtest_frequencies where "
-        "as_of_date = ? and horizon_days = ? and model_name = 'bg_nbd' "
-        "order by repeat_order_days_band",
+        "population = 'all' and as_of_date = ? and horizon_days = ? "
+        "and model_name = 'bg_nbd' order by repeat_order_days_band",
         ORIGIN,
         HORIZON,
     )
