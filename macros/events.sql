@@ -19,7 +19,7 @@
         {%- do formats.append(file_format(source)) -%}
     {%- endfor -%}
     {%- if formats | unique | list == ['parquet'] -%}
-        cast(reading_id as bigint) * 1099511627776 + source_line
+        cast(reading_id as bigint) * {{ 2 ** 40 }} + source_line
     {%- else -%}
         hash(reading_id, {{ content }})
     {%- endif -%}
@@ -76,6 +76,40 @@
             reading_id is null
             or reading_id not in (select reading_id from {{ ref('int_current_files') }})
     {%- endif -%}
+{%- endmacro %}
+
+{#- Before a run counts new keys: where a file that was counted counts no more, or a table
+    was, which is read whole each time, all are counted anew. -#}
+{% macro forget_counts() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }} where {{ counts_no_more() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro counts_no_more() -%}
+    exists (
+        select 1
+
+        from (select unnest(readings) as reading_id from {{ this }}) as counted
+
+        where
+            reading_id is null
+            or reading_id not in (select reading_id from {{ ref('int_current_files') }})
+    )
+{%- endmacro %}
+
+{#- Files whose keys are counted already, as far as that holds still. -#}
+{% macro counted_readings() -%}
+    {%- if not is_incremental() -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set query -%}
+        select distinct unnest(readings) as reading_id
+        from {{ this }}
+        where not {{ counts_no_more() }}
+        order by reading_id
+    {%- endset -%}
+    {{ return(listed(this, query)) }}
 {%- endmacro %}
 
 {#- Whether a relation is there to be asked: not while dbt parses or on a first run, nor

@@ -26,8 +26,7 @@ from {{ ref('int_checked_events') }}
 
 where
     session_key is not null
-    and reject_reason is null
-    and is_excluded is null
+    and verdict is null
     and (
         reading_id is null
         or reading_id in (select reading_id from new_readings)

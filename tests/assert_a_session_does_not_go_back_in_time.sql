@@ -46,8 +46,7 @@ followed as (
 
     where
         session_key is not null
-        and reject_reason is null
-        and is_excluded is null
+        and verdict is null
         and event_key not in (select event_key from repeated_keys)
         and case
             when reading_id is null then source_line is not null

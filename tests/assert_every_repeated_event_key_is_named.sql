@@ -12,8 +12,7 @@ named as (
     from {{ ref('int_checked_events') }} as checked
 
     where
-        checked.reject_reason is null
-        and checked.is_excluded is null
+        checked.verdict is null
         and checked.event_key in (
             select event_key
 
@@ -24,13 +23,23 @@ named as (
 
 ),
 
+counted as (
+
+    select
+        coalesce(sum(rows_count), 0) as rows_count,
+        coalesce(sum(keys_count), 0) as keys_count
+
+    from {{ ref('int_event_key_counts') }}
+
+),
+
 compared as (
 
     select
-        counts.rows_count - counts.keys_count as surplus_count,
+        counted.rows_count - counted.keys_count as surplus_count,
         named.rows_count - named.keys_count as named_surplus_count
 
-    from {{ ref('int_event_key_counts') }} as counts
+    from counted
 
     cross join named
 

@@ -138,7 +138,7 @@ HELD_BY_A_LAW = {
 }
 
 #: One row, by their shape.
-SINGLE_ROWS = {"int_settings", "int_event_key_counts"}
+SINGLE_ROWS = {"int_settings"}
 
 
 def test_every_model_has_its_grain_tested_and_told(built, nodes):

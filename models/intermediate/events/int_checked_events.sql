@@ -17,7 +17,7 @@
     where source_table in {{ literals(sources) }}
     {% if is_incremental() -%}
         and reading_id not in (
-            select reading_id from {{ this }} where reading_id is not null
+            select distinct reading_id from {{ this }} where reading_id is not null
         )
     {%- endif %}
 {%- endset %}
@@ -67,11 +67,11 @@ judged as (
         {{ event_content() }} as content,
         cast(source_lines_count as smallint) as source_lines_count,
         case
+            when row_fault is null and exclude_reason is not null then 'excluded'
             {{ own_faults('events') }}
             when duration_seconds < 0 then 'negative_duration'
             {{ future_fault('events') }}
-        end as reject_reason,
-        case when exclude_reason is not null then true end as is_excluded,
+        end as verdict,
         case when is_followed then hash(session_id) end as session_key,
         case when is_followed then hash(customer_id) end as customer_key,
         case when is_followed then occurred_at end as occurred_at,

@@ -1,12 +1,49 @@
--- Grain: one row.
--- How many usable event lines there are, and how many keys among them. In parts, so
--- that the different keys of a part are few enough for the memory.
+-- Grain: one row per run that found events which no run had counted.
+-- How many usable event lines there are, and how many keys that no line before them had.
+-- What is new is compared with all, never all with all; its own keys are counted in
+-- parts, so that those of a part are few enough for the memory.
 
-{{ config(materialized='table') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='append',
+    on_schema_change='fail',
+    pre_hook="{{ forget_counts() }}"
+) }}
 
-{%- set parts_count = 8 %}
+-- depends_on: {{ ref('int_current_files') }}
+
+{%- set checked, parts_count = ref('int_checked_events'), 8 %}
+{%- set counted = counted_readings() %}
+{%- set is_new = '(reading_id is null or reading_id not in (' ~ counted | join(', ') ~ '))'
+    if counted else 'true' %}
+{#- A plan does not see how few they are among all, unless a limit says so. -#}
+{%- set lines_count = listed(
+    checked, 'select count(*) from ' ~ checked ~ ' where verdict is null and ' ~ is_new
+) | first if counted %}
 
 with
+
+readings as (
+
+    select list(distinct reading_id) as readings
+
+    from {{ checked }}
+
+    where {{ is_new }}
+
+),
+
+uncounted as (
+
+    select event_key
+
+    from {{ checked }}
+
+    where
+        verdict is null
+        and {{ is_new }}
+
+),
 
 counted as (
 
@@ -15,21 +52,50 @@ counted as (
             count(*) as rows_count,
             count(distinct event_key) as keys_count
 
-        from {{ ref('int_checked_events') }}
+        from uncounted
 
-        where
-            reject_reason is null
-            and is_excluded is null
-            and event_key % {{ parts_count }} = {{ part }}
+        where event_key % {{ parts_count }} = {{ part }}
 
         {{ 'union all' if not loop.last }}
 
     {% endfor %}
 
+),
+
+known as (
+
+    select count(distinct event_key) as keys_count
+
+    from {{ checked }}
+
+    where
+        verdict is null
+        and not {{ is_new }}
+        {% if counted -%}
+            and event_key in (select event_key from uncounted limit {{ lines_count }})
+        {%- endif %}
+
+),
+
+summed as (
+
+    select
+        cast(sum(rows_count) as bigint) as rows_count,
+        cast(sum(keys_count) as bigint) as keys_count
+
+    from counted
+
 )
 
 select
-    cast(sum(rows_count) as bigint) as rows_count,
-    cast(sum(keys_count) as bigint) as keys_count
+    readings.readings,
+    summed.rows_count,
+    summed.keys_count - known.keys_count as keys_count
 
-from counted
+from readings
+
+cross join summed
+
+cross join known
+
+where readings.readings is not null

@@ -12,23 +12,24 @@
 -- depends_on: {{ ref('int_current_files') }}
 
 {%- set checked = ref('int_checked_events') %}
-{%- set is_new -%}
-    reject_reason is null and is_excluded is null
-    {% if is_incremental() -%}
-        and (
-            reading_id is null
-            or reading_id not in (
-                select reading_id from {{ this }} where reading_id is not null
-            )
-        )
-    {%- endif %}
-{%- endset %}
-{#- To name the repeated keys takes twice as long as to count keys, and mostly there is
-    none. -#}
+{%- set compared = listed(
+    this, 'select distinct reading_id from ' ~ this ~ ' where reading_id is not null'
+) if is_incremental() else [] %}
+{%- set is_new = '(reading_id is null or reading_id not in (' ~ compared | join(', ') ~ '))'
+    if compared else 'true' %}
+{#- To name the repeated keys takes twice as long as to count keys, and mostly the new
+    files repeat none. -#}
 {%- set counts = ref('int_event_key_counts') %}
 {%- set may_repeat = listed(
-    counts, 'select rows_count > keys_count from ' ~ counts
+    counts,
+    'select coalesce(bool_or(rows_count > keys_count), false) from ('
+    ~ 'select rows_count, keys_count, unnest(readings) as reading_id from ' ~ counts
+    ~ ') as counted where ' ~ is_new
 ) | first | default(true) | lower %}
+{#- A plan does not see how few they are among all, unless a limit says so. -#}
+{%- set lines_count = listed(
+    checked, 'select count(*) from ' ~ checked ~ ' where verdict is null and ' ~ is_new
+) | first if compared %}
 
 with
 
@@ -50,16 +51,17 @@ repeated as (
     from {{ checked }}
 
     where
-        reject_reason is null
-        and is_excluded is null
+        verdict is null
         and {{ may_repeat }}
-        {% if is_incremental() -%}
+        {% if compared -%}
             and event_key in (
                 select event_key
 
                 from {{ checked }}
 
-                where {{ is_new }}
+                where verdict is null and {{ is_new }}
+
+                limit {{ lines_count }}
             )
         {%- endif %}
 
@@ -78,7 +80,8 @@ named as (
     from {{ checked }}
 
     where
-        {{ is_new }}
+        verdict is null
+        and {{ is_new }}
         and event_key in (select event_key from repeated)
 
 ),

@@ -21,11 +21,11 @@
         select
             reading_id,
             content,
-            reject_reason
+            nullif(verdict, 'excluded') as reject_reason
 
         from {{ checked }}
 
-        where reject_reason is not null or is_excluded
+        where verdict is not null
 
         union all
 
