@@ -27,7 +27,8 @@ def parameters(build, model_name):
 def metric(build, target, name, model_name="bg_nbd"):
     (value,) = build.row(
         "select metric_value from marts.clv_backtest_metrics where population = 'all' "
-        "and as_of_date = ? and horizon_days = ? and target = ? and metric = ? and model_name = ?",
+        "and as_of_date = ? and horizon_days = ? and target = ? and metric = ? "
+        "and model_name = ?",
         ORIGIN,
         HORIZON,
         target,
