@@ -1,5 +1,5 @@
 -- Grain: one row per run that found events which no run had counted.
--- How many usable event lines there are, and how many keys that no line before them had.
+-- How many usable event lines there are, and how many keys no line before them had.
 -- What is new is compared with all, never all with all; its own keys are counted in
 -- parts, so that those of a part are few enough for the memory.
 
@@ -14,8 +14,11 @@
 
 {%- set checked, parts_count = ref('int_checked_events'), 8 %}
 {%- set counted = counted_readings() %}
-{%- set is_new = '(reading_id is null or reading_id not in (' ~ counted | join(', ') ~ '))'
-    if counted else 'true' %}
+{%- set is_new = 'true' %}
+{%- if counted %}
+    {%- set is_new = '(reading_id is null or reading_id not in ('
+        ~ counted | join(', ') ~ '))' %}
+{%- endif %}
 {#- A plan does not see how few they are among all, unless a limit says so. -#}
 {%- set lines_count = listed(
     checked, 'select count(*) from ' ~ checked ~ ' where verdict is null and ' ~ is_new
