@@ -13,9 +13,9 @@
 {#- What tells a delivered event from all others: its file and line where every file knows
     the numbers of its lines, or else its file and the hash of what it says. -#}
 {% macro event_line(content) -%}
-    {%- set formats = [] -%}
+    {%- set formats, sources = [], event_sources() -%}
     {%- for source in (graph.sources.values() if execute else [])
-        if source.source_name ~ '.' ~ source.name in event_sources() -%}
+        if source.source_name ~ '.' ~ source.name in sources -%}
         {%- do formats.append(file_format(source)) -%}
     {%- endfor -%}
     {%- if formats | unique | list == ['parquet'] -%}

@@ -810,8 +810,22 @@ def store_careful_records(
         table = RawTable.from_json(file.declaration)
         records = careful_records(file.file_path, table)
         while batch := list(itertools.islice(records, RECORDS_PER_BATCH)):
-            frame = pd.DataFrame(batch)
-            frame.insert(0, "reading_id", file.reading_id)
+            frame = pd.DataFrame(
+                {
+                    "reading_id": file.reading_id,
+                    "source_line": [record.source_line for record in batch],
+                    "source_lines_count": [
+                        record.source_lines_count for record in batch
+                    ],
+                    # as objects: pandas would look at each text for its type
+                    "source_text": pd.Series(
+                        [record.source_text for record in batch], dtype=object
+                    ),
+                    "line_fault": pd.Series(
+                        [record.line_fault for record in batch], dtype=object
+                    ),
+                }
+            )
             # by name: dbt hands over a connection that sees no variables of ours
             connection.register("records_of_a_file", frame)
             connection.execute(
