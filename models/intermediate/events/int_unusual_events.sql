@@ -54,17 +54,29 @@
 
     group by reading_id, content
 {%- endset %}
-{%- set paths = listed(
+{#- Each is how many lines of a file are unusual, and its path. -#}
+{%- set counts = listed(
     checked,
-    'select distinct file_path from (' ~ unusual ~ ') as unusual inner join '
-    ~ current_files ~ ' as files on unusual.reading_id = files.reading_id order by 1'
+    "select count(*) || ' ' || coalesce(files.file_path, '') from (" ~ unusual
+    ~ ') as unusual left join ' ~ current_files ~ ' as files '
+    ~ 'on unusual.reading_id = files.reading_id group by files.file_path order by 1'
 ) %}
+{%- set paths, lines_counts = [], [] %}
+{%- for count in counts %}
+    {%- do lines_counts.append(count.split(' ', 1)[0] | int) %}
+    {%- do paths.append(count.split(' ', 1)[1]) %}
+{%- endfor %}
 
 with
 
 unusual as (
 
     {{ unusual }}
+
+    -- a plan does not see how few they are, unless a limit says so
+    {% if counts -%}
+        limit {{ lines_counts | sum }}
+    {%- endif %}
 
 ),
 
