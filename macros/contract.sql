@@ -263,23 +263,43 @@ sharing as (
 
 ),
 
+-- mostly the rows of a key are versions of it, each of its own time
+shared_versions as (
+
+    select
+        {{ key }},
+        loaded_at,
+        min(contents) is distinct from max(contents) as is_contested,
+        max_by(
+            contents, row(first_read_date, source_file, source_line, contents)
+        ) as latest_contents
+
+    from sharing
+
+    group by {{ key }}, loaded_at
+
+    having count(*) > 1
+
+),
+
 compared as (
 
     select
-        *,
-        min(contents) over version is distinct from max(contents) over version
-            as is_contested,
-        contents is distinct from max_by(
-            contents, row(first_read_date, source_file, source_line, contents)
-        ) over version as is_older,
+        sharing.*,
+        coalesce(shared_versions.is_contested, false) as is_contested,
+        sharing.contents
+        is distinct from coalesce(shared_versions.latest_contents, sharing.contents)
+            as is_older,
         row_number() over (
-            partition by {{ key }}, loaded_at, contents
-            order by source_file asc, source_line asc
+            partition by sharing.{{ key }}, sharing.loaded_at, sharing.contents
+            order by sharing.source_file asc, sharing.source_line asc
         ) as copy_number
 
     from sharing
 
-    window version as (partition by {{ key }}, loaded_at)
+    left join shared_versions
+        on sharing.{{ key }} = shared_versions.{{ key }}
+        and sharing.loaded_at is not distinct from shared_versions.loaded_at
 
 ),
 

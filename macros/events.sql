@@ -112,6 +112,18 @@
     {{ return(listed(this, query)) }}
 {%- endmacro %}
 
+{#- The reading_ids of all current files of events but these, as a list that an IN can
+    hold: mostly few, so that the rows of the others are not even looked at. -#}
+{% macro event_readings_without(readings) -%}
+    {%- set current_files = ref('int_current_files') -%}
+    {%- set found = listed(
+        current_files,
+        'select reading_id from ' ~ current_files ~ ' where source_table in '
+        ~ literals(event_sources()) ~ ' order by reading_id'
+    ) -%}
+    ({{ (found | reject('in', readings) | list or [-1]) | join(', ') }})
+{%- endmacro %}
+
 {#- Whether a relation is there to be asked: not while dbt parses or on a first run, nor
     in a unit test, which gives its rows itself. -#}
 {% macro is_built(relation) -%}

@@ -14,11 +14,8 @@
 
 {%- set checked, parts_count = ref('int_checked_events'), 8 %}
 {%- set counted = counted_readings() %}
-{%- set is_new = 'true' %}
-{%- if counted %}
-    {%- set is_new = '(reading_id is null or reading_id not in ('
-        ~ counted | join(', ') ~ '))' %}
-{%- endif %}
+{%- set is_new = 'reading_id in ' ~ event_readings_without(counted)
+    if counted else 'true' %}
 {#- A plan does not see how few they are among all, unless a limit says so. -#}
 {%- set lines_count = listed(
     checked, 'select count(*) from ' ~ checked ~ ' where verdict is null and ' ~ is_new
@@ -73,7 +70,7 @@ known as (
 
     where
         verdict is null
-        and not {{ is_new }}
+        and not ({{ is_new }})
         {% if counted -%}
             and event_key in (select event_key from uncounted limit {{ lines_count }})
         {%- endif %}

@@ -15,11 +15,8 @@
 {%- set compared = listed(
     this, 'select distinct reading_id from ' ~ this ~ ' where reading_id is not null'
 ) if is_incremental() else [] %}
-{%- set is_new = 'true' %}
-{%- if compared %}
-    {%- set is_new = '(reading_id is null or reading_id not in ('
-        ~ compared | join(', ') ~ '))' %}
-{%- endif %}
+{%- set is_new = '(reading_id is null or reading_id in '
+    ~ event_readings_without(compared) ~ ')' if compared else 'true' %}
 {#- To name the repeated keys takes twice as long as to count keys, and mostly the new
     files repeat none. -#}
 {%- set counts = ref('int_event_key_counts') %}
