@@ -108,6 +108,7 @@ def run_build(
     settings: dict | None = None,
     environment: dict | None = None,
     one_core: bool = False,
+    everything: bool = False,
     unit_tests: bool = False,
     connector: str = "cdnow",
     selection: Iterable[str] = (),
@@ -126,7 +127,7 @@ def run_build(
         f"--vars={json.dumps(settings or {})}",
         *([] if unit_tests else ["--exclude", "resource_type:unit_test"]),
         # a leaf that takes seconds; builds with unit tests have it
-        *([] if unit_tests or selection else ["feature_statistics"]),
+        *([] if unit_tests or selection or everything else ["feature_statistics"]),
         *selection,
     ]
     if folder is not None:
@@ -198,7 +199,7 @@ def master(shared_build) -> Build:
 @pytest.fixture(scope="session")
 def sample(shared_build) -> Build:
     """The 1/10 sample log that the papers print their numbers for."""
-    return shared_build("sample", settings={"cdnow_log": "sample"})
+    return shared_build("sample", settings={"cdnow_log": "sample"}, everything=True)
 
 
 @pytest.fixture(scope="session")
