@@ -1,0 +1,183 @@
+"""The proofs, each over copies of a working file."""
+
+import datetime
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from perennial.proofs import changes
+from perennial.proofs.comparing import compare, tables_of
+from perennial.proofs.result import Result
+from perennial.proofs.workshop import TARGETS, Workshop
+
+#: What it is told while a proof works.
+Tell = Callable[[str], None]
+
+#: How many differences of one proof are told.
+FINDINGS = 20
+
+OUTCOMES = (
+    "outcomes.outcome_churn",
+    "outcomes.outcome_expansion",
+    "outcomes.outcome_value",
+)
+
+
+class Proofs:
+    """Proofs over one working file; a copy that two of them need is made once.
+
+    Parameters
+    ----------
+    workshop : Workshop
+    dates : list of date
+        For which each proof is made.
+    tell : callable
+        What it does with the name of each step.
+    built : Path, optional
+        What copies are compared with, where it is not the working file.
+    """
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        dates: list[datetime.date],
+        tell: Tell = lambda step: None,
+        built: Path | None = None,
+    ) -> None:
+        self._workshop, self._dates, self._tell = workshop, dates, tell
+        self._built = built or workshop.built
+        self._copies: dict[str, Path] = {}
+
+    def truncation(self) -> Result:
+        """What was later, or known later, is not there: nothing may change."""
+        return self._result("truncation", self._truncated)
+
+    def poison(self) -> Result:
+        """An absurd future: nothing may change."""
+        return self._result("poison", self._poisoned)
+
+    def late(self) -> Result:
+        """More of the past is told later: what was known then may not change."""
+        return self._result("late", self._told_late)
+
+    def parity(self) -> Result:
+        """A row to learn from is the row that a score of that date would be made of."""
+        return self._result("parity", self._scored_then)
+
+    def determinism(self) -> Result:
+        """Threads, order of rows and files change nothing, fits and scores included."""
+        return self._result("determinism", self._made_again, self._dates[-1:])
+
+    def _result(
+        self,
+        proof: str,
+        compared: Callable[[datetime.date], Iterable],
+        dates: list[datetime.date] | None = None,
+    ) -> Result:
+        begun = time.monotonic()
+        dates = self._dates if dates is None else dates
+        result = Result(proof, self._workshop.project.connector, dates)
+        columns: set[str] = set()
+        for date in dates:
+            for one in compared(date):
+                columns |= one.columns
+                result.rows_count += one.rows_count
+                result.findings += [
+                    f"as of {date}: {difference}" for difference in one.differences
+                ]
+                if not one.dates:
+                    result.findings.append(f"as of {date}: there is nothing to compare")
+        result.columns_count = len(columns)
+        result.findings[FINDINGS:] = (
+            [f"and {len(result.findings) - FINDINGS} more"]
+            if len(result.findings) > FINDINGS
+            else []
+        )
+        result.seconds = time.monotonic() - begun
+        return result
+
+    def _truncated(self, date: datetime.date) -> Iterable:
+        without = self._copy("truncated", changes.truncated, date, is_scored_then=True)
+        scored = self._copy("scored", changes.unchanged, date, is_scored_then=True)
+        yield self._features(self._built, without, date)
+        yield self._splits(self._built, without, date)
+        # a window is over, or not, by what the score date is: so the same one for both
+        yield compare(scored, without, list(OUTCOMES), "as_of_date")
+        yield compare(
+            scored,
+            without,
+            ["intermediate.model_splits", "intermediate.int_as_of_dates"],
+            "as_of_date",
+        )
+
+    def _poisoned(self, date: datetime.date) -> Iterable:
+        copy = self._copy("poisoned", changes.poisoned, date)
+        yield self._features(self._built, copy, date)
+        yield self._splits(self._built, copy, date)
+        yield compare(
+            self._built,
+            copy,
+            list(OUTCOMES),
+            "as_of_date",
+            f"as_of_date + cast(horizon_days as integer) <= date '{date}'",
+        )
+
+    def _told_late(self, date: datetime.date) -> Iterable:
+        copy = self._copy("told late", changes.told_late, date)
+        yield self._features(self._built, copy, date)
+        yield self._splits(self._built, copy, date)
+
+    def _scored_then(self, date: datetime.date) -> Iterable:
+        scored = self._copy("scored", changes.unchanged, date, is_scored_then=True)
+        yield compare(
+            self._built,
+            scored,
+            tables_of(scored, "features", "customer_id", "as_of_date"),
+            "as_of_date",
+            f"as_of_date = date '{date}'",
+        )
+
+    def _made_again(self, date: datetime.date) -> Iterable:
+        targets = (*TARGETS, "score_clv")
+        one = self._copy("again", changes.shuffled, date, threads=1, targets=targets)
+        four = self._copy("recut", changes.recut, date, threads=4, targets=targets)
+        for copy in (one, four):
+            for schema, column in (
+                ("features", "as_of_date"),
+                ("outcomes", "as_of_date"),
+                ("fits", "as_of_date"),
+                ("scores", "as_of_date"),
+            ):
+                tables = tables_of(copy, schema, column)
+                if tables:
+                    yield compare(self._built, copy, tables, column)
+            yield compare(
+                self._built, copy, ["intermediate.model_splits"], "as_of_date"
+            )
+
+    def _features(self, built: Path, copy: Path, date: datetime.date):
+        tables = tables_of(copy, "features", "customer_id", "as_of_date")
+        return compare(
+            built, copy, tables, "as_of_date", f"as_of_date <= date '{date}'"
+        )
+
+    def _splits(self, built: Path, copy: Path, date: datetime.date):
+        return compare(
+            built,
+            copy,
+            ["intermediate.model_splits"],
+            "origin_date",
+            # an origin is judged only once its window is over
+            f"origin_date + cast(horizon_days as integer) <= date '{date}' "
+            "and role <> 'score'",
+        )
+
+    def _copy(
+        self, name: str, change: changes.Change, date: datetime.date, **options
+    ) -> Path:
+        place = f"{name} {date}"
+        if place not in self._copies:
+            self._tell(f"{place}: dbt builds a copy")
+            self._copies[place] = self._workshop.copy(place, change, date, **options)
+        self._tell(f"{place}: comparing")
+        return self._copies[place]
