@@ -82,7 +82,7 @@ where {_is_known_by(domain, date)}
 
 
 def poisoned(domain: Domain, date: datetime.date) -> str:
-    """The past as it was, before a future that is absurd."""
+    """Keep the past as it was, before a future that is absurd."""
     is_future = f"{domain.day('rows.' + domain.time)} > date '{date}'"
     later = _filled_in_otherwise(domain, date)
     spared = {domain.key, "customer_id", domain.time, *later}
@@ -116,7 +116,7 @@ def told_late(domain: Domain, date: datetime.date) -> str:
     )
     versions = f"""
 select rows.* replace (
-    {other + ',' if other else ''}
+    {other + "," if other else ""}
     {_loaded(domain, date)} as loaded_at,
     {_place(domain, in_time)}
 )
@@ -131,7 +131,7 @@ where draw in (0, 1)
     )
     others = f"""
 select rows.* replace (
-    {other + ',' if other else ''}
+    {other + "," if other else ""}
     rows.{domain.key} || ' told late' as {domain.key},
     {customer}
     case when draw = 2 then {_loaded(domain, date)} end as loaded_at,
@@ -165,12 +165,12 @@ select * exclude (draw, number) from ({others})
 
 
 def shuffled(domain: Domain, date: datetime.date) -> str:
-    """The same rows in another order."""
+    """Give the same rows in another order."""
     return f"select * from {domain.seam} order by hash({domain.key}, 'order')"
 
 
 def recut(domain: Domain, date: datetime.date) -> str:
-    """The same rows in other files: of those that came on one day, any one.
+    """Give the same rows in other files: of those that came on one day, any one.
 
     A line of which another is a copy, or says something else, stays where it is.
     """
@@ -271,7 +271,7 @@ def _not_filled_in_yet(domain: Domain, date: datetime.date) -> str:
 
 
 def _filled_in_otherwise(domain: Domain, date: datetime.date) -> dict[str, str]:
-    """What will have happened did not, and what did not will have."""
+    """Undo what happened after the date, and let happen what did not."""
     values = {}
     for time, others in FILLED_IN_LATER.get(domain.entity, {}).items():
         day = domain.day(f"rows.{time}")

@@ -173,9 +173,9 @@ class _Comparison:
     def _example(self, column: str) -> Difference | None:
         key, built, proved, count = self._engine.execute(
             f"select min({self._key_text()}), "
-            f'arg_min(coalesce(cast(b."{column}" as varchar), \'NULL\'), '
+            f"arg_min(coalesce(cast(b.\"{column}\" as varchar), 'NULL'), "
             f"{self._key_text()}), "
-            f'arg_min(coalesce(cast(p."{column}" as varchar), \'NULL\'), '
+            f"arg_min(coalesce(cast(p.\"{column}\" as varchar), 'NULL'), "
             f"{self._key_text()}), count(*) from {self._pairs()} "
             f'where b."{column}" is distinct from p."{column}" '
             f"and b.{self._keys[0]} is not null and p.{self._keys[0]} is not null"

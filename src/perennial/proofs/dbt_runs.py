@@ -1,4 +1,4 @@
-"""Runs dbt on a project that was parsed once: ``python -m perennial.proofs.dbt_runs``."""
+"""Runs dbt on a project that was parsed once: ``python -m`` with this module."""
 
 import sys
 from pathlib import Path

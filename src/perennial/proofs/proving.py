@@ -2,25 +2,21 @@
 
 import datetime
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from perennial.proofs import changes
+from perennial.faults import Fault
+from perennial.project import Project
+from perennial.proofs import changes, static
 from perennial.proofs.comparing import compare, tables_of
 from perennial.proofs.result import Result
-from perennial.proofs.workshop import TARGETS, Workshop
+from perennial.proofs.workshop import TARGETS, Workshop, workshop
 
 #: What it is told while a proof works.
 Tell = Callable[[str], None]
 
 #: How many differences of one proof are told.
 FINDINGS = 20
-
-OUTCOMES = (
-    "outcomes.outcome_churn",
-    "outcomes.outcome_expansion",
-    "outcomes.outcome_value",
-)
 
 
 class Proofs:
@@ -35,6 +31,8 @@ class Proofs:
         What it does with the name of each step.
     built : Path, optional
         What copies are compared with, where it is not the working file.
+    targets : tuple of str, optional
+        What dbt has to build.
     """
 
     def __init__(
@@ -43,30 +41,63 @@ class Proofs:
         dates: list[datetime.date],
         tell: Tell = lambda step: None,
         built: Path | None = None,
+        targets: tuple[str, ...] = TARGETS,
     ) -> None:
         self._workshop, self._dates, self._tell = workshop, dates, tell
         self._built = built or workshop.built
+        self._targets = targets
         self._copies: dict[str, Path] = {}
 
     def truncation(self) -> Result:
-        """What was later, or known later, is not there: nothing may change."""
+        """Take away what was later, or known later: nothing may change."""
         return self._result("truncation", self._truncated)
 
     def poison(self) -> Result:
-        """An absurd future: nothing may change."""
+        """Make the future absurd: nothing may change."""
         return self._result("poison", self._poisoned)
 
     def late(self) -> Result:
-        """More of the past is told later: what was known then may not change."""
+        """Tell more of the past later: what was known then may not change."""
         return self._result("late", self._told_late)
 
     def parity(self) -> Result:
-        """A row to learn from is the row that a score of that date would be made of."""
+        """Compare rows to learn from with those that scoring would have made then."""
         return self._result("parity", self._scored_then)
 
     def determinism(self) -> Result:
-        """Threads, order of rows and files change nothing, fits and scores included."""
+        """Change threads, order of rows and files, and compare fits and scores too."""
         return self._result("determinism", self._made_again, self._dates[-1:])
+
+    def boundaries(self) -> Result:
+        """Run the unit tests of the edges: midnight, zones, the date and the next."""
+        begun = time.monotonic()
+        date = self._dates[-1]
+        copy = self._copy("scored", changes.unchanged, date, is_scored_then=True)
+        self._tell("unit tests of the edges")
+        failing, count = self._workshop.failing(
+            copy, "tag:boundary,resource_type:unit_test"
+        )
+        return Result(
+            "boundaries",
+            self._workshop.project.connector,
+            seconds=time.monotonic() - begun,
+            findings=[f"the unit test {name} fails" for name in failing],
+            told=f"{count} unit tests hold",
+        )
+
+    def static(self) -> Result:
+        """Apply rules to the project as dbt has read it."""
+        begun = time.monotonic()
+        self._tell("dbt reads the project")
+        manifest = self._workshop.manifest
+        return Result(
+            "static",
+            self._workshop.project.connector,
+            findings=static.findings(manifest),
+            seconds=time.monotonic() - begun,
+            told=f"{len(static.models_of(manifest))} models, "
+            f"{len(static.RULES)} rules hold",
+        )
 
     def _result(
         self,
@@ -85,8 +116,6 @@ class Proofs:
                 result.findings += [
                     f"as of {date}: {difference}" for difference in one.differences
                 ]
-                if not one.dates:
-                    result.findings.append(f"as of {date}: there is nothing to compare")
         result.columns_count = len(columns)
         result.findings[FINDINGS:] = (
             [f"and {len(result.findings) - FINDINGS} more"]
@@ -102,7 +131,7 @@ class Proofs:
         yield self._features(self._built, without, date)
         yield self._splits(self._built, without, date)
         # a window is over, or not, by what the score date is: so the same one for both
-        yield compare(scored, without, list(OUTCOMES), "as_of_date")
+        yield compare(scored, without, self._outcomes(), "as_of_date")
         yield compare(
             scored,
             without,
@@ -117,7 +146,7 @@ class Proofs:
         yield compare(
             self._built,
             copy,
-            list(OUTCOMES),
+            self._outcomes(),
             "as_of_date",
             f"as_of_date + cast(horizon_days as integer) <= date '{date}'",
         )
@@ -138,7 +167,7 @@ class Proofs:
         )
 
     def _made_again(self, date: datetime.date) -> Iterable:
-        targets = (*TARGETS, "score_clv")
+        targets = (*self._targets, "score_clv")
         one = self._copy("again", changes.shuffled, date, threads=1, targets=targets)
         four = self._copy("recut", changes.recut, date, threads=4, targets=targets)
         for copy in (one, four):
@@ -155,11 +184,20 @@ class Proofs:
                 self._built, copy, ["intermediate.model_splits"], "as_of_date"
             )
 
+    def _outcomes(self) -> list[str]:
+        """Outcomes that are built at all."""
+        return [
+            f"outcomes.{name}" for name in self._targets if name.startswith("outcome_")
+        ]
+
     def _features(self, built: Path, copy: Path, date: datetime.date):
         tables = tables_of(copy, "features", "customer_id", "as_of_date")
-        return compare(
+        compared = compare(
             built, copy, tables, "as_of_date", f"as_of_date <= date '{date}'"
         )
+        if date not in compared.dates:
+            raise Fault(f"The copy has no features as of {date}: nothing was proved.")
+        return compared
 
     def _splits(self, built: Path, copy: Path, date: datetime.date):
         return compare(
@@ -178,6 +216,47 @@ class Proofs:
         place = f"{name} {date}"
         if place not in self._copies:
             self._tell(f"{place}: dbt builds a copy")
+            options = {"targets": self._targets, **options}
             self._copies[place] = self._workshop.copy(place, change, date, **options)
         self._tell(f"{place}: comparing")
         return self._copies[place]
+
+
+#: Every proof by its name, in the order in which they are made.
+NAMES = (
+    "static",
+    "truncation",
+    "poison",
+    "late",
+    "parity",
+    "boundaries",
+    "determinism",
+)
+
+
+def prove(
+    names: Iterable[str],
+    project: Project,
+    dates_count: int,
+    tell: Tell,
+) -> Iterator[Result]:
+    """Make proofs one after the other, each over copies in a folder below the home.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of `NAMES`.
+    project : Project
+    dates_count : int
+        For how many as_of_dates.
+    tell : callable
+        What it does with the name of each step.
+
+    Yields
+    ------
+    Result
+    """
+    with workshop(project) as place:
+        proofs = Proofs(place, place.dates(dates_count), tell)
+        for name in names:
+            yield getattr(proofs, name)()

@@ -86,9 +86,9 @@ class Workshop:
         step = (last - first) / max(count - 1, 1)
         return sorted({known[round(last - step * back)] for back in range(count)})
 
-    def with_project(self, root: Path, folder: Path) -> "Workshop":
-        """Build with another version of the project, in a folder of its own."""
-        return replace(self, root=root, folder=folder)
+    def with_project(self, root: Path) -> "Workshop":
+        """Build with another version of the project."""
+        return replace(self, root=root)
 
     def copy(
         self,
@@ -183,6 +183,31 @@ class Workshop:
             ]
         )
 
+    def failing(self, copy: Path, *selection: str) -> tuple[list[str], int]:
+        """Run tests over a copy.
+
+        Returns
+        -------
+        tuple
+            Names of those that fail, and how many there were.
+        """
+        working = self.folder / "warehouse" / f"{self.project.connector}.duckdb"
+        copy.replace(working)
+        results = self.folder / "target" / "run_results.json"
+        results.unlink(missing_ok=True)
+        try:
+            self.run("test", "--select", *selection)
+        except Fault:
+            if not results.exists():
+                raise
+        finally:
+            working.replace(copy)
+        told = json.loads(results.read_text())["results"]
+        bad = [
+            one["unique_id"] for one in told if one["status"] not in ("pass", "warn")
+        ]
+        return [name.split(".")[-1] for name in bad], len(told)
+
     def _dbt(self, arguments: list[str]) -> str:
         environment = {
             **os.environ,
@@ -212,8 +237,7 @@ class Workshop:
                 f"({', '.join(repr(schema) for schema in _TAKEN)})"
             ).fetchall():
                 engine.execute(
-                    f"create table proved.{schema}.{name} "
-                    f"as from {schema}.{name}"
+                    f"create table proved.{schema}.{name} as from {schema}.{name}"
                 )
             self._change_seams(engine, change, date)
 

@@ -1,0 +1,238 @@
+"""Proofs that no feature sees the future, each seen to turn red by its plant."""
+
+import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import ROOT, Build
+from test_command_line import refused, run
+
+from perennial.project import Project
+from perennial.proofs import changes, static
+from perennial.proofs.comparing import compare, tables_of
+from perennial.proofs.page import write_table
+from perennial.proofs.proving import Proofs
+from perennial.proofs.workshop import workshop
+
+pytestmark = pytest.mark.proofs
+
+DAY = datetime.date(2025, 1, 2)
+
+
+def project_of(build: Build) -> Project:
+    return Project(ROOT, build.home, build.connector)
+
+
+def write_file(file: Path, rows: str) -> Path:
+    with duckdb.connect(str(file)) as engine:
+        engine.execute("create schema features")
+        engine.execute(
+            "create table features.feat_one (customer_id varchar, as_of_date date, "
+            f"amount decimal(9, 2), plan varchar); insert into features.feat_one {rows}"
+        )
+    return file
+
+
+BOTH = "values ('a', date '2025-01-01', 1, 'x'), ('b', date '2025-01-01', 2, null)"
+
+
+def compared(tmp_path, built: str, proved: str):
+    return compare(
+        write_file(tmp_path / "built.duckdb", built),
+        write_file(tmp_path / "proved.duckdb", proved),
+        ["features.feat_one"],
+        "as_of_date",
+    )
+
+
+def test_files_with_the_same_rows_in_another_order_are_equal(tmp_path):
+    found = compared(tmp_path, BOTH, f"from ({BOTH}) order by 1 desc")
+    assert found.differences == ()
+    assert found.rows_count == 2
+    assert found.columns == {"features.feat_one.amount", "features.feat_one.plan"}
+
+
+def test_a_column_that_differs_is_named_with_a_row_and_both_values(tmp_path):
+    found = compared(tmp_path, BOTH, BOTH.replace("2, null", "2, 'y'"))
+    (difference,) = found.differences
+    assert str(difference) == (
+        "features.feat_one.plan differs in 1 rows; b, 2025-01-01: NULL as built, "
+        "y as proved"
+    )
+
+
+def test_values_that_change_places_are_not_equal(tmp_path):
+    swapped = BOTH.replace("1, 'x'", "2, 'x'").replace("2, null", "1, null")
+    found = compared(tmp_path, BOTH, swapped)
+    assert [d.column for d in found.differences] == ["amount"]
+    assert found.differences[0].rows_count == 2
+
+
+def test_a_row_that_is_in_one_alone_is_named(tmp_path):
+    found = compared(tmp_path, BOTH, f"from ({BOTH}) limit 1")
+    assert found.differences[0].column == "(row)"
+    assert found.differences[0].key == "b, 2025-01-01"
+    assert found.differences[0].built == "a row"
+
+
+def test_only_dates_that_both_have_are_compared(tmp_path):
+    later = BOTH.replace("('b', date '2025-01-01'", "('b', date '2025-01-03'")
+    found = compared(tmp_path, BOTH, later)
+    assert found.dates == {datetime.date(2025, 1, 1)}
+    assert [d.column for d in found.differences] == ["(row)"]
+
+
+def changed(change, rows: str, entity: str = "subscriptions") -> list[tuple]:
+    """Apply a change to a few rows of which only times and two facts are told."""
+    with duckdb.connect() as engine:
+        engine.execute(
+            "create table seam (subscription_id varchar, customer_id varchar, "
+            "started_at timestamp, ended_at timestamp, cancel_reason varchar, "
+            "is_voluntary boolean, loaded_at timestamp, reading_id integer)"
+        )
+        engine.execute(f"insert into seam values {rows}")
+        engine.execute(
+            "create table files as select * from (values (1, cast(null as date)), "
+            "(2, date '2025-01-01'), (3, date '2025-01-02')) "
+            "as files (reading_id, last_scored_date)"
+        )
+        domain = changes.Domain(
+            entity,
+            "subscription_id",
+            "started_at",
+            {"is_voluntary": "boolean", "cancel_reason": "varchar"},
+            seam="seam",
+            files="files",
+            zone="Europe/Berlin",
+            readings=(11, 12),
+        )
+        return engine.execute(
+            "select subscription_id, ended_at is null, cancel_reason from "
+            f"({change(domain, DAY)}) order by 1"
+        ).fetchall()
+
+
+def row(name, started, ended=None, loaded=None, reading=1) -> str:
+    times = [f"'{time}'" if time else "null" for time in (started, ended, loaded)]
+    reason = "'dear'" if ended else "null"
+    return (
+        f"('{name}', 'c', {times[0]}, {times[1]}, {reason}, "
+        f"{'true' if ended else 'null'}, {times[2]}, {reading})"
+    )
+
+
+def test_truncation_takes_away_what_happened_or_was_known_after_the_date():
+    """Midnight in Berlin is an hour before that of UTC."""
+    rows = [
+        row("a kept", "2025-01-02 22:59:59"),
+        row("b later", "2025-01-02 23:00:00"),
+        row("c kept", "2025-01-01 12:00", loaded="2025-01-02 22:59:59"),
+        row("d loaded later", "2025-01-01 12:00", loaded="2025-01-02 23:00:00"),
+        row("e kept", "2024-12-01 12:00", reading=2),
+        row("f read after the score", "2024-12-01 12:00", reading=3),
+        row("g kept, no day is told", None),
+    ]
+    left = [name for name, *_ in changed(changes.truncated, ",".join(rows))]
+    assert left == ["a kept", "c kept", "e kept", "g kept, no day is told"]
+
+
+def test_truncation_empties_what_was_filled_in_after_the_date():
+    rows = [
+        row("a ended on the day", "2024-12-01", ended="2025-01-02 22:59:59"),
+        row("b ended later", "2024-12-01", ended="2025-01-02 23:00:00"),
+    ]
+    assert changed(changes.truncated, ",".join(rows)) == [
+        ("a ended on the day", False, "dear"),
+        ("b ended later", True, None),
+    ]
+
+
+def test_a_table_is_written_between_its_marks_alone(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- demo: begin -->\nold\n<!-- demo: end -->\nafter\n")
+    write_table(page, "demo", ["| new |"])
+    text = page.read_text()
+    assert text.startswith("before\n<!-- demo: begin -->\nperennial ")
+    assert text.endswith("\n| new |\n<!-- demo: end -->\nafter\n")
+    write_table(page, "other", ["| nothing |"])
+    assert page.read_text() == text
+
+
+def node(code: str, schema: str = "features", above: tuple = (), **marks) -> dict:
+    return {
+        "name": "one",
+        "resource_type": "model",
+        "raw_code": code,
+        "config": {"schema": schema, "meta": marks},
+        "columns": {"ended_at": {"config": {"meta": {"mutable": True}}}},
+        "depends_on": {"nodes": list(above)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "rule"),
+    [
+        ("select current_date", "wall clock"),
+        ("select 1 where day <= dates.as_of_date", "comparison with as_of_date"),
+        ("{{ previous('model_registry', {}) }}", "back edge"),
+        ("select ended_at", "mutable column"),
+    ],
+)
+def test_a_rule_finds_what_it_forbids_and_no_other_does(code, rule):
+    found = {name: apply({"one": node(code)}) for name, apply in static.RULES.items()}
+    assert [name for name, told in found.items() if told] == [rule]
+    commented = {"one": node(f"-- {code}\nselect 1")}
+    assert static.RULES[rule](commented) == []
+
+
+def test_a_feature_may_not_rest_on_what_looks_ahead_however_far_above():
+    models = {
+        "top": node("select 1", "intermediate", looks_ahead=True),
+        "middle": node("select 1", "intermediate", above=("top",)),
+        "feature": node("select 1", above=("middle", "seed")),
+    }
+    assert static.looks_ahead(models) == ["one rests on one, which looks ahead"]
+    models["top"]["config"]["meta"] = {}
+    assert static.looks_ahead(models) == []
+    models["top"]["config"]["schema"] = "outcomes"
+    assert static.looks_ahead(models) != []
+
+
+def test_of_one_date_what_comes_later_changes_no_feature(demo):
+    """The short form of the first proof."""
+    with workshop(project_of(demo)) as place:
+        date = place.dates(1)[-1]
+        assert date < demo.row("select score_date from intermediate.int_score_date")[0]
+        copy = place.copy(
+            "truncated",
+            changes.truncated,
+            date,
+            is_scored_then=True,
+            targets=("feature_store",),
+        )
+        themes = tables_of(copy, "features", "customer_id", "as_of_date")
+        assert len(themes) > 10
+        found = compare(place.built, copy, themes, "as_of_date")
+        assert date in found.dates
+        assert found.rows_count > 1000
+        assert found.differences == ()
+        folder = place.folder
+    assert not folder.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["demo", "master"])
+def test_every_proof_holds(name, request):
+    build = request.getfixturevalue(name)
+    with workshop(project_of(build)) as place:
+        proofs = Proofs(place, place.dates(3))
+        for proof in ("truncation", "poison", "late", "parity", "determinism"):
+            result = getattr(proofs, proof)()
+            assert result.findings == [], proof
+            assert result.rows_count > 10_000
+
+
+def test_without_a_working_file_a_proof_says_what_to_do(tmp_path):
+    refused(run("prove", "truncation", home=tmp_path), 1, "run perennial build")
+    refused(run("prove", "nonsense", home=tmp_path), 2, "No such command")
