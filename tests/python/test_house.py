@@ -28,7 +28,7 @@ LAYERS = {
     "scores": ("score_", {"intermediate", "features", "fits"}),
     "evaluations": (
         "eval_",
-        {"intermediate", "features", "outcomes", "scores", "evaluations"},
+        {"seeds", "intermediate", "features", "outcomes", "scores", "evaluations"},
     ),
     "marts": (
         "",

@@ -6,6 +6,8 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import ROOT, Build
+from scipy import stats
+from sklearn.metrics import roc_auc_score
 from test_command_line import refused, run
 
 from perennial.project import Project
@@ -236,3 +238,38 @@ def test_every_proof_holds(name, request):
 def test_without_a_working_file_a_proof_says_what_to_do(tmp_path):
     refused(run("prove", "truncation", home=tmp_path), 1, "run perennial build")
     refused(run("prove", "nonsense", home=tmp_path), 2, "No such command")
+
+
+def test_a_feature_alone_is_judged_as_the_library_would(demo):
+    """Area under the curve, correlation of ranks and mutual information."""
+    audited = demo.rows(
+        "select horizon_days, as_of_date, feature_name, auc, missing_auc, "
+        "rank_correlation, null_rate, separation from marts.leak_audit "
+        "where verdict <> 'too_few_customers' "
+        "and auc is not null "
+        "order by hash(horizon_days, as_of_date, feature_name) limit 12"
+    )
+    assert len(audited) == 12
+    for horizon, date, name, *figures in audited:
+        auc, missing_auc, correlation, nulls, separation = figures
+        frame = demo.frame(
+            f"select cast({name} as double) as value, "
+            "cast(is_churned as int) as churned "
+            "from features.feature_store inner join outcomes.outcome_churn "
+            "using (customer_id, as_of_date) "
+            f"where as_of_date = date '{date}' and horizon_days = {horizon} "
+            "and is_in_scope and is_churned is not null"
+        )
+        known = frame.dropna()
+        assert nulls == pytest.approx(1 - len(known) / len(frame), abs=1e-6)
+        if known["churned"].nunique() == 2:
+            assert auc == pytest.approx(
+                roc_auc_score(known["churned"], known["value"]), abs=1e-6
+            )
+        if known["value"].nunique() > 1:
+            expected = stats.spearmanr(known["value"], known["churned"])[0]
+            assert correlation == pytest.approx(expected, abs=1e-6)
+        assert missing_auc == pytest.approx(
+            roc_auc_score(frame["churned"], frame["value"].isna()), abs=1e-6
+        )
+        assert separation >= max(auc or 0, missing_auc)
