@@ -1,6 +1,8 @@
 """Proofs that no feature sees the future, each seen to turn red by its plant."""
 
+import dataclasses
 import datetime
+import re
 from pathlib import Path
 
 import duckdb
@@ -10,9 +12,11 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from test_command_line import refused, run
 
+from perennial.faults import Fault
 from perennial.project import Project
 from perennial.proofs import changes, static
 from perennial.proofs.comparing import compare, tables_of
+from perennial.proofs.leaks import PLANTS, Planted, plant_leaks, planted_text
 from perennial.proofs.page import write_table
 from perennial.proofs.proving import Proofs
 from perennial.proofs.workshop import workshop
@@ -273,3 +277,49 @@ def test_a_feature_alone_is_judged_as_the_library_would(demo):
             roc_auc_score(frame["churned"], frame["value"].isna()), abs=1e-6
         )
         assert separation >= max(auc or 0, missing_auc)
+
+
+def test_the_page_names_each_unit_test_of_an_edge(demo):
+    edges = {
+        test["name"]
+        for test in demo.manifest["unit_tests"].values()
+        if "boundary" in test["config"]["tags"]
+    }
+    page = (ROOT / "docs" / "proofs.md").read_text()
+    part = page.split("## The edges")[1].split("\n## ")[0]
+    assert set(re.findall(r"`([a-z_]{20,})`", part)) == edges
+    assert len(edges) > 30
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_a_leak_can_still_be_planted(plant):
+    assert planted_text(ROOT, plant) != (ROOT / plant.file).read_text()
+
+
+def test_a_leak_whose_text_is_gone_is_told():
+    gone = dataclasses.replace(PLANTS[0], text="no such text")
+    with pytest.raises(Fault, match="cannot be planted any more"):
+        planted_text(ROOT, gone)
+
+
+def test_a_plant_holds_where_precisely_what_is_meant_turns_red():
+    plant = dataclasses.replace(PLANTS[0], meant="late", also={"poison": "a reason"})
+    red = {"late": "a finding", "poison": "another"}
+    assert Planted(plant, red).holds
+    missing = Planted(plant, {"late": "a finding"})
+    assert (missing.holds, missing.told) == (False, "late; still green: poison")
+    too_many = Planted(plant, red | {"laws": "one more"})
+    assert not too_many.holds
+    assert too_many.told.endswith("not meant: laws")
+    assert Planted(None, {}).holds
+    assert not Planted(None, red).holds
+
+
+@pytest.mark.slow
+def test_every_plant_turns_red_what_it_is_meant_to(demo):
+    wrong = [
+        (planted.name, planted.told)
+        for planted in plant_leaks(project_of(demo), PLANTS, tell=print)
+        if not planted.holds
+    ]
+    assert wrong == []
