@@ -23,7 +23,7 @@ LAWS = {
 #: Parts of a project that dbt reads.
 _PARTS = (
     *("models", "python_models", "macros", "seeds", "tests", "analyses"),
-    *("dbt_project.yml", "profiles.yml"),
+    *("dbt_project.yml", "profiles.yml", ".dbtignore"),
 )
 
 
@@ -353,5 +353,5 @@ def _copy_project(root: Path, folder: Path) -> None:
     for part in _PARTS:
         if (root / part).is_dir():
             shutil.copytree(root / part, folder / part, ignore=ignored)
-        else:
+        elif (root / part).exists():
             shutil.copy(root / part, folder / part)
