@@ -89,22 +89,31 @@ def test_only_dates_that_both_have_are_compared(tmp_path):
     assert [d.column for d in found.differences] == ["(row)"]
 
 
-def changed(change, rows: str, entity: str = "subscriptions") -> list[tuple]:
+def changed(
+    change,
+    rows: str,
+    columns: str = "subscription_id, ended_at is null, cancel_reason",
+) -> list[tuple]:
     """Apply a change to a few rows of which only times and two facts are told."""
     with duckdb.connect() as engine:
         engine.execute(
             "create table seam (subscription_id varchar, customer_id varchar, "
             "started_at timestamp, ended_at timestamp, cancel_reason varchar, "
-            "is_voluntary boolean, loaded_at timestamp, reading_id integer)"
+            "is_voluntary boolean, loaded_at timestamp, reading_id integer, "
+            "file_path varchar, source_file varchar, source_line bigint, "
+            "source_lines_count bigint, row_fault varchar, exclude_reason varchar)"
         )
-        engine.execute(f"insert into seam values {rows}")
+        engine.execute(
+            "insert into seam select *, 'path', 'file', row_number() over (), 1, null, "
+            f"null from (values {rows})"
+        )
         engine.execute(
             "create table files as select * from (values (1, cast(null as date)), "
             "(2, date '2025-01-01'), (3, date '2025-01-02')) "
             "as files (reading_id, last_scored_date)"
         )
         domain = changes.Domain(
-            entity,
+            "subscriptions",
             "subscription_id",
             "started_at",
             {"is_voluntary": "boolean", "cancel_reason": "varchar"},
@@ -114,8 +123,7 @@ def changed(change, rows: str, entity: str = "subscriptions") -> list[tuple]:
             readings=(11, 12),
         )
         return engine.execute(
-            "select subscription_id, ended_at is null, cancel_reason from "
-            f"({change(domain, DAY)}) order by 1"
+            f"select {columns} from ({change(domain, DAY)}) order by all"
         ).fetchall()
 
 
@@ -152,6 +160,49 @@ def test_truncation_empties_what_was_filled_in_after_the_date():
         ("a ended on the day", False, "dear"),
         ("b ended later", True, None),
     ]
+
+
+def test_poison_turns_what_comes_later_round_and_keeps_the_past():
+    rows = [
+        row("a ended by then", "2024-12-01", ended="2025-01-02 12:00"),
+        row("b ended later", "2024-12-01", ended="2025-01-03 12:00"),
+        row("c goes on", "2024-12-01"),
+        row("d begins later", "2025-01-03 12:00"),
+    ]
+    told = changed(
+        changes.poisoned,
+        ",".join(rows),
+        "subscription_id, coalesce(ended_at > date '2025-01-03', false), "
+        "cancel_reason, started_at > date '2025-01-03'",
+    )
+    assert told[:4] == [
+        ("a ended by then", False, "dear", False),
+        ("b ended later", False, None, False),
+        ("c goes on", True, "poison", False),
+        ("d begins later", True, "poison", True),
+    ]
+    assert len(told) == 4 + changes.FUTURE_CUSTOMERS
+    assert all(is_later for *_, is_later in told[4:])
+
+
+def test_what_is_told_late_happened_by_the_date_and_was_not_known_by_then():
+    rows = [row(f"s{number}", "2024-12-01") for number in range(200)]
+    told = changed(
+        changes.told_late,
+        ",".join(rows),
+        "subscription_id, started_at, loaded_at, reading_id, cancel_reason",
+    )
+    added = [one for one in told if one[4] == "poison"]
+    assert len(told) == 200 + len(added)
+    assert 50 < len(added) < 110
+    for name, started, loaded, reading, _ in added:
+        assert started.date() < DAY
+        # a version says when it came, another key so, or its file does
+        assert (loaded is None) == (reading == 12), name
+        assert loaded is None or loaded.date() > DAY
+    assert {reading for *_, reading, _ in added} == {11, 12}
+    versions = [name for name, *_ in added if not name.endswith(" told late")]
+    assert 0 < len(versions) < len(added)
 
 
 def test_a_table_is_written_between_its_marks_alone(tmp_path):

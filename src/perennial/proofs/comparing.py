@@ -14,6 +14,7 @@ OF_A_RUN = {"feature_set_version"}
 #: Rows of a table that can be told from all others by these, in this order.
 KEYS = (
     "customer_id",
+    "model_name",
     "task",
     "horizon_days",
     "origin_date",
@@ -82,6 +83,13 @@ def tables_of(file: Path, schema: str, *columns: str) -> list[str]:
             [schema],
         ).fetchall()
     return [table for table, names in found if set(columns) <= set(names)]
+
+
+def feature_sets(file: Path, table: str) -> set[str]:
+    """Versions of the features that wrote a table."""
+    with duckdb.connect(str(file), read_only=True) as engine:
+        query = f"select distinct feature_set_version from {table}"
+        return {version for (version,) in engine.execute(query).fetchall()}
 
 
 class _Comparison:

@@ -15,9 +15,10 @@ from perennial.proofs import changes, static
 from perennial.proofs.proving import Proofs, Tell
 from perennial.proofs.workshop import Workshop, workshop
 
-#: Laws across models that draw the line between past and future, by what they read.
+#: Of each proof that is a test of dbt's over data, the test and what it reads.
 LAWS = {
-    "assert_training_outcomes_are_over_by_the_origin": "model_splits",
+    "laws": ("assert_training_outcomes_are_over_by_the_origin", "model_splits"),
+    "audit": ("no_feature_knows_too_much", "leak_audit"),
 }
 
 #: Parts of a project that dbt reads.
@@ -119,17 +120,22 @@ PLANTS = (
         """(
             select count(*) from {{ ref('int_subscription_lives') }} as lives
             where lives.customer_id = customers.customer_id
-            and {{ is_future('lives.ended_date', 'customers.as_of_date', 90) }}
+            and lives.started_date <= {{ days_after('customers.as_of_date', 90) }}
+            and (
+                lives.ended_date is null
+                or lives.ended_date > {{ days_after('customers.as_of_date', 90) }}
+            )
         )
 """,
-        "static",
+        "audit",
         {
+            "static": "what it reads looks ahead",
             "truncation": "ends that come later are not there",
             "poison": "and others are",
             "parity": "a score of that date does not know them yet",
             "boundaries": "unit tests do not mock what it reads",
         },
-        ("feat_subscription", "model_splits"),
+        ("feature_store", "model_splits", "outcome_churn", "leak_audit"),
     ),
     Plant(
         "no embargo",
@@ -335,12 +341,14 @@ def _planted(
         if result.findings:
             planted.red[name] = result.findings[0]
     say("laws and unit tests")
-    laws = [law for law, model in LAWS.items() if model in targets]
-    for proof, selection, file in (
-        ("laws", laws, built),
-        ("boundaries", ["tag:boundary,resource_type:unit_test"], tested),
-    ):
-        failing, _ = place.failing(file, *selection)
+    tests = [
+        (proof, test, built)
+        for proof, (test, model) in LAWS.items()
+        if model in targets
+    ]
+    edges = ("boundaries", "tag:boundary,resource_type:unit_test", tested)
+    for proof, selection, file in (*tests, edges):
+        failing, _ = place.failing(file, selection)
         if failing:
             planted.red[proof] = f"{failing[0]} fails"
     planted.seconds = time.monotonic() - begun

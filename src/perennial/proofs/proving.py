@@ -8,7 +8,7 @@ from pathlib import Path
 from perennial.faults import Fault
 from perennial.project import Project
 from perennial.proofs import changes, static
-from perennial.proofs.comparing import compare, tables_of
+from perennial.proofs.comparing import compare, feature_sets, tables_of
 from perennial.proofs.result import Result
 from perennial.proofs.workshop import TARGETS, Workshop, workshop
 
@@ -195,6 +195,11 @@ class Proofs:
         compared = compare(
             built, copy, tables, "as_of_date", f"as_of_date <= date '{date}'"
         )
+        if not feature_sets(built, tables[0]) & feature_sets(copy, tables[0]):
+            raise Fault(
+                "The features were built by another version of the project: "
+                "run perennial build first."
+            )
         if date not in compared.dates:
             raise Fault(f"The copy has no features as of {date}: nothing was proved.")
         return compared

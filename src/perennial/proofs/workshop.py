@@ -260,7 +260,13 @@ class Workshop:
                 zone=zone,
                 readings=(last + 2 * number + 1, last + 2 * number + 2),
             )
-            engine.execute(f"create or replace temp table delivered as from {table}")
+            try:
+                engine.execute(
+                    f"create or replace temp table delivered as from {table}"
+                )
+            except duckdb.Error as error:  # a file that vanished, another database
+                told = str(error).splitlines()[0]
+                raise Fault(f"{entity} cannot be read ({told}).") from None
             (rows_count,) = engine.execute("select count(*) from delivered").fetchone()
             query = change(domain, date) if rows_count else "from delivered"
             engine.execute(f"create table proved.{table} as {query}")
