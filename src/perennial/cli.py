@@ -333,8 +333,8 @@ def leaks(
 ) -> None:
     """Plant one defect after the other, and see the proof meant for it turn red.
 
-    In a scratch copy of the project, over copies of the demo company. It takes a minute
-    for each plant, and writes the table in docs/proofs.md where all are planted.
+    In a scratch copy of the project. It takes about two minutes for each plant, and
+    writes the table in docs/proofs.md where all are planted.
     """
     from perennial.proofs.leaks import PLANTS, plant_leaks
     from perennial.proofs.page import write_table
