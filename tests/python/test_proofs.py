@@ -12,12 +12,13 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from test_command_line import refused, run
 
+from perennial import cli
 from perennial.faults import Fault
 from perennial.project import Project
-from perennial.proofs import changes, static
+from perennial.proofs import Result, changes, static
 from perennial.proofs.comparing import compare, tables_of
 from perennial.proofs.leaks import PLANTS, Planted, plant_leaks, planted_text
-from perennial.proofs.page import write_table
+from perennial.proofs.page import cells, write_table
 from perennial.proofs.proving import Proofs
 from perennial.proofs.workshop import workshop
 
@@ -374,3 +375,14 @@ def test_every_plant_turns_red_what_it_is_meant_to(demo):
         if not planted.holds
     ]
     assert wrong == []
+
+
+def test_a_proof_that_fails_ends_with_exit_code_1():
+    holds = Result("late", "demo", [DAY], 3, 4000, 5.4)
+    assert cells(holds) == ("late", "demo", "2025-01-02", "3", "4,000", "holds", "5")
+    fails = Result("poison", "demo", findings=["a difference"])
+    assert cells(fails)[5] == "1 found"
+    cli._end_proofs([holds])
+    with pytest.raises(Fault, match="does not hold: poison") as raised:
+        cli._end_proofs([holds, fails])
+    assert raised.value.exit_code == 1
