@@ -7,4 +7,5 @@ select
         as minimum_repeat_customers,
     cast({{ setting('hiatus_days') }} as bigint) as hiatus_days,
     cast({{ setting('annual_discount_rate') }} as double) as annual_discount_rate,
-    cast({{ setting('gross_margin') }} as double) as gross_margin
+    cast({{ setting('gross_margin') }} as double) as gross_margin,
+    '{{ setting('business_time_zone') }}' as business_time_zone
