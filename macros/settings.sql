@@ -55,6 +55,7 @@
         },
         'tasks': {
             'type': 'choices', 'choices': ['churn', 'expansion'], 'default': ['churn'],
+            'may_be_empty': true,
             'meaning': 'what is predicted as yes or no, besides purchases',
         },
         'training_population': {
@@ -221,7 +222,8 @@
         {{ return(none) }}
     {%- elif type in ['integers', 'dates', 'choices'] -%}
         {%- if value is string or value is mapping or value is not iterable
-            or (value | length == 0 and specification['default']) -%}
+            or (value | length == 0 and specification['default']
+                and not specification.get('may_be_empty')) -%}
             {{ perennial.refuse_setting(name, value, 'a list') }}
         {%- endif -%}
         {%- set checked = [] -%}

@@ -1,4 +1,4 @@
-"""What each candidate said on past dates. Grain: task, horizon, date, customer, model."""
+"""What candidates said of past dates. Grain: task, horizon, date, customer, model."""
 
 from perennial.churn import score_customers
 

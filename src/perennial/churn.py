@@ -115,7 +115,7 @@ class Settings:
         )
 
 
-class Refused(Exception):  # noqa: N818 (an answer, and no error)
+class Refused(Exception):
     """A candidate cannot be fitted on these rows."""
 
     def __init__(self, status: str, note: str) -> None:
@@ -374,7 +374,7 @@ def fit_purchase_model(rows: pd.DataFrame, settings: Settings) -> Document:
     if not set(PURCHASE_FEATURES) <= set(settings.numeric_features):
         raise Refused("no_orders", "orders are not delivered")
     newest = rows[rows["as_of_date"] == rows["as_of_date"].max()]
-    x, t_x, T = _papers_history(newest)  # noqa: N806
+    x, t_x, T = _papers_history(newest)
     bought = ~np.isnan(T)
     fit = btyd.fit_purchases(
         "bg_nbd",
@@ -505,7 +505,11 @@ def _scored(customers: pd.DataFrame, fit: Any) -> pd.DataFrame:
     scores = customers[["task", "horizon_days", "as_of_date", "customer_id"]].assign(
         model_name=fit.model_name, raw_score=np.nan, probability=np.nan
     )
-    note = "" if fit.candidate_status == "ok" else f"{fit.model_name}: {fit.candidate_status}"
+    note = (
+        ""
+        if fit.candidate_status == "ok"
+        else f"{fit.model_name}: {fit.candidate_status}"
+    )
     if not fit.model_document:
         return scores.assign(model_source="none", model_note=note)
     document = json.loads(fit.model_document)
@@ -591,7 +595,7 @@ def _silence(names: list[str], rows: pd.DataFrame) -> np.ndarray:
 
 
 def _papers_history(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, t_x, T = (encoding.numbers(rows, name) for name in PURCHASE_FEATURES)  # noqa: N806
+    x, t_x, T = (encoding.numbers(rows, name) for name in PURCHASE_FEATURES)
     return x, t_x / 7, T / 7
 
 
@@ -626,7 +630,7 @@ def _silence_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _purchase_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
-    x, t_x, T = _papers_history(rows)  # noqa: N806
+    x, t_x, T = _papers_history(rows)
     bought = ~np.isnan(x) & ~np.isnan(t_x) & ~np.isnan(T)
     fit = btyd.Fit("bg_nbd", 0, 0, parameters=document["parameters"])
     found = np.full(len(rows), np.nan)

@@ -133,7 +133,7 @@ def missing_features(encoder: dict[str, Any], rows: pd.DataFrame) -> list[str]:
 
 
 def numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
-    """A feature as doubles; NULL, what is no number and what is infinite are NaN."""
+    """Give a feature as doubles: NULL, no number and infinite are all NaN."""
     if name not in rows.columns:
         return np.full(len(rows), np.nan)
     values = pd.to_numeric(rows[name], errors="coerce").to_numpy(float, na_value=np.nan)
@@ -141,7 +141,7 @@ def numbers(rows: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def texts(rows: pd.DataFrame, name: str) -> pd.Series:
-    """A category as text, NULL where it is not known."""
+    """Give a category as text, NULL where it is not known."""
     if name not in rows.columns:
         return pd.Series(None, index=rows.index, dtype="str")
     return rows[name].astype("str")
