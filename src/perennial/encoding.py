@@ -12,6 +12,9 @@ import pandas as pd
 #: A category with fewer training rows shares the bucket for what is not known.
 MINIMUM_LEVEL_ROWS = 20
 
+#: What trees take for the largest number there is: theirs has 32 bits.
+LARGEST = 1e30
+
 #: Decimals to which what was learned is rounded before it is used or stored.
 DECIMALS = 9
 
@@ -80,7 +83,10 @@ def plain_matrix(encoder: dict[str, Any], rows: pd.DataFrame) -> np.ndarray:
     array of float32, shape (n, columns)
         In the order of :func:`column_names`, with nothing for ``_is_null``.
     """
-    columns = [numbers(rows, feature["name"]) for feature in encoder["numeric"]]
+    columns = [
+        np.clip(numbers(rows, feature["name"]), -LARGEST, LARGEST)
+        for feature in encoder["numeric"]
+    ]
     return _matrix([*columns, *_level_columns(encoder, rows)], len(rows), np.float32)
 
 
