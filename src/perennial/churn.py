@@ -29,6 +29,7 @@ CANDIDATE_STATUSES = (
     "no_orders",
     "purchase_model_refused",
     "too_few_models",
+    "not_fitted",
 )
 
 #: What the six-feature logistic looks at: the first six that are there and differ.
@@ -75,6 +76,7 @@ PROBABILITY_DECIMALS = 6
 SCORE_DECIMALS = 9
 
 _LEAST_PROBABILITY = 1e-9
+_NO_FEATURES = "no feature differs on the training rows"
 
 Document = dict[str, Any]
 
@@ -285,6 +287,9 @@ def fit_all(
             }
         except Refused as refused:
             fitted.append(Fitted(name, base, refused.status, refused.note))
+        except (xgboost.core.XGBoostError, np.linalg.LinAlgError) as error:
+            told = str(error).splitlines()[0]
+            fitted.append(Fitted(name, base, status="not_fitted", note=told))
         else:
             unseen[name] = found
             fitted.append(Fitted(name, document))
@@ -409,6 +414,8 @@ def fit_trees(rows: pd.DataFrame, settings: Settings) -> Document:
     """Fit boosted trees on all features."""
     encoder = _full_encoder(rows, settings)
     names = encoding.column_names(encoder, with_nulls=False)
+    if not names:
+        raise Refused("no_features", _NO_FEATURES)
     matrix = xgboost.DMatrix(
         encoding.plain_matrix(encoder, rows),
         label=rows["label"].to_numpy(float),
@@ -608,7 +615,7 @@ def _full_encoder(rows: pd.DataFrame, settings: Settings) -> dict[str, Any]:
 def _fit_weights(encoder: dict[str, Any], rows: pd.DataFrame) -> Document:
     matrix = encoding.scaled_matrix(encoder, rows)
     if matrix.shape[1] == 0:
-        raise Refused("no_features", "no feature differs on the training rows")
+        raise Refused("no_features", _NO_FEATURES)
     model = LogisticRegression(C=0.05, solver="newton-cholesky", tol=1e-8)
     model.fit(matrix, rows["label"].to_numpy(bool))
     return {
