@@ -1,5 +1,5 @@
--- A row here is a customer with a higher raw score than another, and a lower probability:
--- the calibrator would have turned the model's order round.
+-- A row here is a customer with a higher raw score than another, and a lower
+-- probability: the calibrator would have turned the model's order round.
 
 with
 

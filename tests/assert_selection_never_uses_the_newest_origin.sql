@@ -1,5 +1,5 @@
--- A row here is a task and horizon of which the newest judged origin may be looked at to
--- choose between models, so that no origin is left to judge the choice.
+-- A row here is a task and horizon of which the newest judged origin may be looked at
+-- to choose between models, so that no origin is left to judge the choice.
 
 select
     task,

@@ -68,9 +68,13 @@ sums as (
         cast(sum(positives_count) as bigint) as positives_count,
         cast(sum(squared_error_sum) as double) as squared_error_sum,
         cast(sum(log_loss_sum) as double) as log_loss_sum,
-        {{ right_pairs_twice('customers_count', 'positives_count', 'positives_so_far') }}
+        {{ right_pairs_twice(
+            'customers_count', 'positives_count', 'positives_so_far'
+        ) }}
             as right_pairs_twice,
-        {{ precision_total('customers_so_far', 'positives_count', 'positives_so_far') }}
+        {{ precision_total(
+            'customers_so_far', 'positives_count', 'positives_so_far'
+        ) }}
             as precision_sum
 
     from curves

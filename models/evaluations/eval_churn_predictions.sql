@@ -1,4 +1,5 @@
--- Grain: one row per population, task, model_name, as_of_date, horizon_days and customer.
+-- Grain: one row per population, task, model_name, as_of_date, horizon_days and
+-- customer.
 -- What each candidate said on a past date, beside what happened then.
 
 with
@@ -30,9 +31,15 @@ said as (
 judged as (
 
     select
-        said.*,
-        examples.label as is_positive,
-        examples.is_in_scope
+        examples.is_in_scope,
+        said.task,
+        said.model_name,
+        said.as_of_date,
+        said.horizon_days,
+        said.customer_id,
+        said.raw_score,
+        said.probability,
+        examples.label as is_positive
 
     from said
 
@@ -44,11 +51,11 @@ judged as (
 
 ),
 
-predictions as (
+populations as (
 
     select
-        'in_scope' as population,
-        judged.* exclude (is_in_scope)
+        *,
+        'in_scope' as population
 
     from judged
 
@@ -59,11 +66,28 @@ predictions as (
         union all
 
         select
-            'all' as population,
-            judged.* exclude (is_in_scope)
+            *,
+            'all' as population
 
         from judged
     {%- endif %}
+
+),
+
+predictions as (
+
+    select
+        population,
+        task,
+        model_name,
+        as_of_date,
+        horizon_days,
+        customer_id,
+        raw_score,
+        probability,
+        is_positive
+
+    from populations
 
 )
 

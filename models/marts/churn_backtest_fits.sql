@@ -1,6 +1,6 @@
 -- Grain: one row per task, horizon_days, origin_date and model_name.
--- What was fitted at each past origin, from how many rows, how it was calibrated, or why
--- not; and whether it then showed any skill.
+-- What was fitted at each past origin, from how many rows, how it was calibrated, or
+-- why not; and whether it then showed any skill.
 
 with
 

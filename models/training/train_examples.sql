@@ -1,6 +1,6 @@
 -- Grain: one row per task, horizon_days, as_of_date and customer with an outcome.
--- Whom a model learns from and is judged on: the label, the fold, and whether the row is
--- for learning. The features are those of feature_store on the same date.
+-- Whom a model learns from and is judged on: the label, the fold, and whether the row
+-- is for learning. The features are those of feature_store on the same date.
 
 with
 

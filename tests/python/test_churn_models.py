@@ -379,7 +379,7 @@ def test_steps_are_learned_from_a_thousand_on(rarer, method):
 def test_shuffled_labels_teach_nothing(rows, held_out):
     random = np.random.default_rng(4)
     shuffled = rows.assign(label=random.permutation(rows["label"].to_numpy()))
-    # theirs too: a direction found by chance is not by chance half right about the truth
+    # theirs too: what was found by chance is not by chance half right about the truth
     labels = random.permutation(held_out["label"].to_numpy())
     error = 3 * np.sqrt(1 / (12 * calibration.rarer(labels)))
     for name, scores in judged(shuffled, held_out).items():
