@@ -36,9 +36,9 @@ CANDIDATE_STATUSES = (
 SIX_FEATURES = (
     "subscription_tenure_days",
     "mrr",
+    "days_to_contract_end",
     "days_since_last_use",
     "active_days_count_30d",
-    "sessions_count_30d_before",
     "open_tickets_count",
     "days_since_last_order",
     "order_days_count",
