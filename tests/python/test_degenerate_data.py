@@ -84,10 +84,38 @@ STATUSES = {
 }
 
 
+#: Logs on which the candidates for churn are tried too: statuses at 91 days.
+CANDIDATE_STATUSES = {
+    "one_customer": {"one_class"},
+    "no_repeat_buyer": {"one_class"},
+    "no_rows": set(),
+}
+
+
 @pytest.fixture(params=LOGS)
 def degenerate(request, shared_build):
     name = request.param
-    return name, shared_build(f"degenerate-{name}", lines=LOGS[name]())
+    return name, shared_build(
+        f"degenerate-{name}", lines=LOGS[name](), everything=name in CANDIDATE_STATUSES
+    )
+
+
+def test_candidates_for_churn_say_why_they_were_not_fitted(degenerate):
+    name, build = degenerate
+    if name not in CANDIDATE_STATUSES:
+        pytest.skip("the models of churn are not part of this build")
+    found = build.rows(
+        "select distinct candidate_status from marts.churn_backtest_fits "
+        "where model_name <> 'base_rate' and horizon_days = 91"
+    )
+    assert {status for (status,) in found} == CANDIDATE_STATUSES[name]
+    assert (
+        build.rows(
+            "select 1 from scores.score_churn where model_source = model_name "
+            "and model_name <> 'base_rate'"
+        )
+        == []
+    )
 
 
 def test_the_build_is_green_and_tells_the_status(degenerate):
@@ -148,7 +176,8 @@ def test_no_number_is_nan_infinite_or_negative(degenerate):
     _, build = degenerate
     may_be_negative = {
         "log_likelihood",  # a logarithm
-        "metric_value",  # of an error, a correlation or a Gini
+        "metric_value",  # of an error, a correlation, a Gini or a skill
+        "brier_skill",
         "predicted_mean",  # of the recency rule, which ranks by minus the days
         "predicted_sum",
     }
