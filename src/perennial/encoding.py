@@ -45,7 +45,7 @@ def fit_encoder(
     for name in numeric_features:
         values = numbers(rows, name)
         known = values[~np.isnan(values)]
-        if known.size == 0 or known.min() == known.max():
+        if known.size == 0:
             continue
         logs = signed_logarithm(known)
         deviation = round(float(logs.std()), DECIMALS)

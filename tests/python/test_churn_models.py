@@ -476,6 +476,8 @@ def test_infinite_values_in_training_are_no_values(rows, held_out):
     odd.loc[::7, "mrr"] = np.inf
     odd.loc[::5, "active_days_count_30d"] = -np.inf
     assert set(statuses(odd).values()) == {"ok"}
+    names = encoding.column_names(encoding.fit_encoder(odd, list(NUMERIC), []), True)
+    assert {"mrr", "active_days_count_30d"} <= set(names)
     assert_sound(judged(odd, held_out[:50]))
 
 
@@ -507,7 +509,7 @@ def test_who_never_ordered_gets_the_base_rate_of_a_purchase_model(rows, held_out
     scores = judged(rows, never)["bg_nbd"]
     assert set(scores["model_source"][:10]) == {"base_rate"}
     assert set(scores["model_source"][10:]) == {"bg_nbd"}
-    assert scores["probability"].notna().all()
+    assert scores[["probability", "raw_score"]].notna().all(axis=None)
 
 
 # --- the same again -------------------------------------------------------------------
