@@ -24,11 +24,15 @@ LAYERS = {
     ),
     "features": ("feat_", {"seeds", "input", "intermediate", "features"}),
     "outcomes": ("outcome_", {"intermediate", "features"}),
-    "fits": ("fit_", {"intermediate", "features"}),
-    "scores": ("score_", {"intermediate", "features", "fits"}),
+    "training": ("train_", {"seeds", "intermediate", "features", "outcomes"}),
+    "fits": ("fit_", {"intermediate", "features", "training"}),
+    "scores": ("score_", {"intermediate", "features", "training", "fits"}),
     "evaluations": (
         "eval_",
-        {"seeds", "intermediate", "features", "outcomes", "scores", "evaluations"},
+        {
+            *("seeds", "intermediate", "features", "outcomes", "training", "scores"),
+            "evaluations",
+        },
     ),
     "marts": (
         "",

@@ -7,7 +7,12 @@ from perennial.project import Project
 
 
 def test_threads_and_cores_change_nothing(master, tmp_path):
-    other = run_build(tmp_path, environment={"PERENNIAL_THREADS": "4"}, one_core=True)
+    other = run_build(
+        tmp_path,
+        environment={"PERENNIAL_THREADS": "4"},
+        one_core=True,
+        everything=True,
+    )
     assert other.exit_code == 0, other.output + other.errors
     ours, theirs = master.digests(), other.digests()
     assert ours == theirs
