@@ -23,7 +23,7 @@ BACK_EDGES = {
 }
 
 #: Layers that tell of the future of an as_of_date, or of what was made of it.
-_AFTER_FEATURES = {"outcomes", "fits", "scores", "evaluations", "marts"}
+_AFTER_FEATURES = {"outcomes", "training", "fits", "scores", "evaluations", "marts"}
 
 Node = dict[str, Any]
 
