@@ -89,7 +89,7 @@ STATUSES = {
 CANDIDATE_STATUSES = {
     "no_rows": set(),
     "no_repeat_buyer": set(),  # too short for any window to be over
-    "heavy_tail": {"ok"},
+    "heavy_tail": {"ok", "purchase_model_refused"},
 }
 
 
@@ -117,7 +117,8 @@ def test_candidates_for_churn_are_fitted_or_say_why(name, degenerate_build):
         "select distinct candidate_status from marts.churn_backtest_fits "
         "where horizon_days = 91"
     )
-    assert {status for (status,) in found} == CANDIDATE_STATUSES[name]
+    assert {status for (status,) in found} <= CANDIDATE_STATUSES[name]
+    assert bool(found) == bool(CANDIDATE_STATUSES[name])
     # no outcome of 273 days was over 273 days after the first order
     too_long = build.rows(
         "select distinct model_source, probability from scores.score_churn "
