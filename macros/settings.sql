@@ -53,6 +53,34 @@
             'type': 'integer', 'least': 1, 'most': 3650, 'default': 90,
             'meaning': 'silent for longer, a customer without a subscription has lapsed and is nobody to lose; gone in the baseline hiatus_rule',
         },
+        'tasks': {
+            'type': 'choices', 'choices': ['churn', 'expansion'], 'default': ['churn'],
+            'may_be_empty': true,
+            'meaning': 'what is predicted as yes or no, besides purchases',
+        },
+        'training_population': {
+            'type': 'choice', 'choices': ['in_scope', 'all'], 'default': 'in_scope',
+            'meaning': 'whom the models of churn learn from: who was there to lose, or everybody with a label',
+        },
+        'folds_count': {
+            'unit': 'folds',
+            'type': 'integer', 'least': 2, 'most': 20, 'default': 5,
+            'meaning': 'parts that customers are cut into, so that a probability is calibrated on customers that the model has not seen',
+        },
+        'training_customers': {
+            'unit': 'customers',
+            'type': 'integer', 'least': 100, 'most': 100000000, 'default': 25000,
+            'meaning': 'of a training date with more customers than that, a sample of about so many is learned from',
+        },
+        'model_threads': {
+            'unit': 'threads',
+            'type': 'integer', 'least': 1, 'most': 64, 'default': 1,
+            'meaning': 'threads of one model; the result is the same with any number',
+        },
+        'model_seed': {
+            'type': 'integer', 'least': 0, 'most': 2147483647, 'default': 7,
+            'meaning': 'number that the chances of fitting are drawn with',
+        },
         'minimum_repeat_customers': {
             'unit': 'customers',
             'type': 'integer', 'least': 2, 'most': 1000000, 'default': 50,
@@ -194,7 +222,8 @@
         {{ return(none) }}
     {%- elif type in ['integers', 'dates', 'choices'] -%}
         {%- if value is string or value is mapping or value is not iterable
-            or (value | length == 0 and specification['default']) -%}
+            or (value | length == 0 and specification['default']
+                and not specification.get('may_be_empty')) -%}
             {{ perennial.refuse_setting(name, value, 'a list') }}
         {%- endif -%}
         {%- set checked = [] -%}

@@ -81,22 +81,10 @@ sums as (
         cast(sum(customers_count - active_count) as double) as inactive_sum,
         cast(sum(right_count) as double) as right_sum,
         cast(sum(squared_error_sum) as double) as squared_error_sum,
-        -- twice the pairs in the right order; a tie counts half
-        cast(
-            sum(
-                (customers_count - active_count)
-                * (2 * active_so_far - active_count)
-            ) as double
-        ) as right_pairs_twice,
-        -- precision of each step, weighted by its active customers
-        cast(
-            sum(
-                cast(
-                    cast(active_count * active_so_far as double) / customers_so_far
-                    as decimal(38, 15)
-                )
-            ) as double
-        ) as precision_sum
+        {{ right_pairs_twice('customers_count', 'active_count', 'active_so_far') }}
+            as right_pairs_twice,
+        {{ precision_total('customers_so_far', 'active_count', 'active_so_far') }}
+            as precision_sum
 
     from curves
 

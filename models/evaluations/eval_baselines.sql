@@ -11,7 +11,9 @@ test_dates as (
 
     from {{ ref('model_splits') }}
 
-    where role = 'test'
+    where
+        role = 'test'
+        and task = 'purchases'
 
 ),
 
@@ -71,7 +73,9 @@ training_outcomes as (
         on splits.as_of_date = outcomes.as_of_date
         and splits.horizon_days = outcomes.horizon_days
 
-    where splits.role = 'train'
+    where
+        splits.role = 'train'
+        and splits.task = 'purchases'
 
     group by splits.origin_date, splits.horizon_days
 

@@ -26,7 +26,9 @@ training_sets as (
 
     from {{ ref('model_splits') }}
 
-    where role = 'train'
+    where
+        role = 'train'
+        and task = 'purchases'
 
     group by horizon_days, origin_date
 
@@ -71,7 +73,9 @@ training_dates as (
         on new_sets.horizon_days = splits.horizon_days
         and new_sets.origin_date = splits.origin_date
 
-    where splits.role = 'train'
+    where
+        splits.role = 'train'
+        and splits.task = 'purchases'
 
 ),
 

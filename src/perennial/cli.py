@@ -23,6 +23,7 @@ from rich.text import Text
 from perennial import __version__
 from perennial.faults import Fault, UsageFault
 from perennial.project import DEFAULT_CONNECTOR, DEFAULT_SEED, DEFAULT_SIZE, Project
+from perennial.proofs import Result
 
 #: Columns of a table where the output is not a terminal, whose width is unknown.
 WIDTH_OF_A_FILE = 120
@@ -263,6 +264,149 @@ def erase(
         told = erase_customers(project, customers, reason, tell=status.update)
     for line in told:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+prove_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help=(
+        "Prove that no feature sees the future, over copies of the working file.\n\n"
+        "Exit code **1** where a proof fails. docs/proofs.md says what each one shows."
+    ),
+)
+app.add_typer(prove_app, name="prove")
+
+DatesCount = Annotated[
+    int, typer.Option("--dates", min=1, help="For how many as_of_dates.")
+]
+
+
+@prove_app.command()
+def truncation(connector: Connector = DEFAULT_CONNECTOR, dates: DatesCount = 3) -> None:
+    """Take away what happened or was known later: nothing may change."""
+    _prove(["truncation"], connector, dates)
+
+
+@prove_app.command()
+def poison(connector: Connector = DEFAULT_CONNECTOR, dates: DatesCount = 3) -> None:
+    """Make the future absurd: amounts times a million, a thousand new customers."""
+    _prove(["poison"], connector, dates)
+
+
+@prove_app.command()
+def late(connector: Connector = DEFAULT_CONNECTOR, dates: DatesCount = 3) -> None:
+    """Tell more of the past later: what was known then may not change."""
+    _prove(["late"], connector, dates)
+
+
+@prove_app.command()
+def parity(connector: Connector = DEFAULT_CONNECTOR, dates: DatesCount = 3) -> None:
+    """Compare rows to learn from with those that scoring would have made then."""
+    _prove(["parity"], connector, dates)
+
+
+@prove_app.command()
+def boundaries(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Run the unit tests of the edges: midnight, zones, the date and the day after."""
+    _prove(["boundaries"], connector, 1)
+
+
+@prove_app.command()
+def determinism(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Build with one and four threads, other orders of rows and other files."""
+    _prove(["determinism"], connector, 1)
+
+
+@prove_app.command()
+def static(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Check the project as dbt reads it: no wall clock, no line of time but one."""
+    _prove(["static"], connector, 1)
+
+
+@prove_app.command()
+def leaks(
+    connector: Connector = DEFAULT_CONNECTOR,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="A plant by its name; may be given repeatedly."),
+    ] = None,
+) -> None:
+    """Plant one defect after the other, and see the proof meant for it turn red.
+
+    In a scratch copy of the project. It takes about two minutes for each plant, and
+    writes the table in docs/proofs.md where all are planted.
+    """
+    from perennial.proofs.leaks import PLANTS, plant_leaks
+    from perennial.proofs.page import write_table
+
+    known = {plant.name: plant for plant in PLANTS}
+    if unknown := set(only or ()) - known.keys():
+        raise UsageFault(
+            f"There is no plant called {min(unknown)[:60]!r}: "
+            f"choose from {', '.join(known)}."
+        )
+    plants = tuple(known[name] for name in only or known)
+    console, found = _console(), []
+    shown = console if console.is_terminal else Console(quiet=True)
+    project = Project.find(connector)
+    with shown.status("planting") as status:
+        for planted in plant_leaks(project, plants, tell=status.update):
+            found.append(planted)
+            mark = "as meant" if planted.holds else "NOT AS MEANT"
+            console.print(
+                f"{planted.name}: red {planted.told}: {mark}",
+                highlight=False,
+                soft_wrap=True,
+            )
+    rows = [one.row() for one in found]
+    names = ("plant", "file", "meant", "red", "seconds")
+    _print_table(console, "Planted leaks", names, rows)
+    if not only:
+        table = [f"| {' | '.join(cells)} |" for cells in (names, *rows)]
+        table.insert(1, "| --- | --- | --- | --- | ---: |")
+        write_table(project.root / "docs" / "proofs.md", "leaks", table)
+    if wrong := [one.name for one in found if not one.holds]:
+        raise Fault(f"not as meant: {', '.join(wrong)}.")
+
+
+@prove_app.command("all")
+def prove_all(connector: Connector = DEFAULT_CONNECTOR, dates: DatesCount = 3) -> None:
+    """Make every proof but the planted leaks, and write the table in docs/proofs.md."""
+    from perennial.proofs.page import write_part
+    from perennial.proofs.proving import NAMES
+
+    project = Project.find(connector)
+    results = _prove(NAMES, connector, dates, is_last=False)
+    write_part(project.root / "docs" / "proofs.md", project.connector, results)
+    _end_proofs(results)
+
+
+def _prove(
+    names: Iterable[str], connector: str, dates: int, is_last: bool = True
+) -> list[Result]:
+    from perennial.proofs.page import HEADER, cells
+    from perennial.proofs.proving import prove
+
+    console = _console()
+    # what is not watched shows no progress
+    shown = console if console.is_terminal else Console(quiet=True)
+    project, results = Project.find(connector), []
+    with shown.status("proving") as status:
+        for result in prove(names, project, dates, tell=status.update):
+            results.append(result)
+            console.print(
+                f"{result.proof}: {result.told or result.verdict}", highlight=False
+            )
+            _print_list(console, result.findings)
+    _print_table(console, "Proofs", HEADER, [cells(result) for result in results])
+    if is_last:
+        _end_proofs(results)
+    return results
+
+
+def _end_proofs(results: list[Result]) -> None:
+    if failed := [result.proof for result in results if not result.holds]:
+        raise Fault(f"does not hold: {', '.join(failed)}.")
 
 
 @app.command()

@@ -34,6 +34,26 @@ where population = 'all' and target = 'amount' and metric = 'total_error'
 order by horizon_days, as_of_date
 """
 
+# of the newest origin the candidate whose probabilities came closest
+_CHURN = """
+with wide as (
+    select task, as_of_date, horizon_days, model_name,
+        any_value(metric_value) filter (where metric = 'roc_auc') as auc,
+        any_value(metric_value) filter (where metric = 'brier_skill') as skill
+    from marts.churn_backtest_metrics
+    where population = (select min(population) from marts.churn_backtest_metrics)
+        and model_name <> 'base_rate'
+    group by all
+)
+select task, as_of_date, horizon_days, model_name, auc, skill
+from wide
+where auc is not null
+qualify row_number() over (
+    partition by task order by as_of_date desc, horizon_days, skill desc, model_name
+) = 1
+order by task
+"""
+
 _COUNTS = """
 with paid as (
     select amount from marts.fct_orders
@@ -66,6 +86,9 @@ def summary(project: Project) -> str:
         sizes = [(name, len(connection.table(f'marts."{name}"'))) for name in marts]
         values = connection.execute(_VALUES).fetchall()
         backtest = connection.execute(_BACKTEST).fetchall()
+        # a build can leave the models out
+        has_models = "churn_backtest_metrics" in marts
+        churn = connection.execute(_CHURN).fetchall() if has_models else []
         counts = connection.execute(_COUNTS).fetchone()
         example = example_customer(connection)
     customers, orders, amount, refused, any_customer = counts
@@ -87,6 +110,13 @@ def summary(project: Project) -> str:
         f"Backtest of {date}, {days} days: {model} expected {abs(error):.1%} "
         f"{'less' if error < 0 else 'more'} than customers then spent"
         for days, date, model, error in backtest
+    ]
+    lines += [
+        f"Backtest of {task} of {date}, {days} days: {model} ranks with an AUC of "
+        f"{auc:.2f}, Brier skill {skill:.1%}"
+        + " (no skill: the base rate says as much)"
+        * (skill <= 0)
+        for task, date, days, model, auc, skill in churn
     ]
     lines += ["", f"Marts in {project.working_file}:"]
     lines += [f"  marts.{name:<26} {rows:>9,} rows" for name, rows in sizes]

@@ -53,6 +53,10 @@ TABLES_OF_A_RUN = {
 }
 
 
+#: What short builds leave out where it is not their subject.
+SLOW_LEAVES = ("feature_statistics", "train_examples+", "eval_leaks+")
+
+
 @dataclass(frozen=True)
 class Build:
     """One finished ``perennial build``."""
@@ -112,6 +116,7 @@ def run_build(
     unit_tests: bool = False,
     connector: str = "cdnow",
     selection: Iterable[str] = (),
+    everything: bool = False,
 ) -> Build:
     """Run ``perennial build``, as a user would, in a home of its own.
 
@@ -126,8 +131,8 @@ def run_build(
         f"--log-path={home / 'logs'}",
         f"--vars={json.dumps(settings or {})}",
         *([] if unit_tests else ["--exclude", "resource_type:unit_test"]),
-        # a leaf that takes seconds; builds with unit tests have it
-        *([] if unit_tests or selection or everything else ["feature_statistics"]),
+        # leaves that take seconds; builds with unit tests have them
+        *([] if unit_tests or selection or everything else SLOW_LEAVES),
         *selection,
     ]
     if folder is not None:

@@ -4,6 +4,7 @@ import datetime
 
 import numpy as np
 import pytest
+from conftest import Build
 
 from perennial.simulate import simulate_purchases, simulate_spend
 
@@ -84,10 +85,46 @@ STATUSES = {
 }
 
 
+#: Logs on which the candidates for churn are tried too, and how they end at 91 days.
+CANDIDATE_STATUSES = {
+    "no_rows": set(),
+    "no_repeat_buyer": set(),  # too short for any window to be over
+    "heavy_tail": {"ok", "purchase_model_refused"},
+}
+
+
+@pytest.fixture
+def degenerate_build(shared_build):
+    def build(name: str) -> Build:
+        return shared_build(
+            f"degenerate-{name}",
+            lines=LOGS[name](),
+            everything=name in CANDIDATE_STATUSES,
+        )
+
+    return build
+
+
 @pytest.fixture(params=LOGS)
-def degenerate(request, shared_build):
-    name = request.param
-    return name, shared_build(f"degenerate-{name}", lines=LOGS[name]())
+def degenerate(request, degenerate_build):
+    return request.param, degenerate_build(request.param)
+
+
+@pytest.mark.parametrize("name", CANDIDATE_STATUSES)
+def test_candidates_for_churn_are_fitted_or_say_why(name, degenerate_build):
+    build = degenerate_build(name)
+    found = build.rows(
+        "select distinct candidate_status from marts.churn_backtest_fits "
+        "where horizon_days = 91"
+    )
+    assert {status for (status,) in found} <= CANDIDATE_STATUSES[name]
+    assert bool(found) == bool(CANDIDATE_STATUSES[name])
+    # no outcome of 273 days was over 273 days after the first order
+    too_long = build.rows(
+        "select distinct model_source, probability from scores.score_churn "
+        "where horizon_days = 273"
+    )
+    assert set(too_long) <= {("none", None)}
 
 
 def test_the_build_is_green_and_tells_the_status(degenerate):
@@ -148,7 +185,8 @@ def test_no_number_is_nan_infinite_or_negative(degenerate):
     _, build = degenerate
     may_be_negative = {
         "log_likelihood",  # a logarithm
-        "metric_value",  # of an error, a correlation or a Gini
+        "metric_value",  # of an error, a correlation, a Gini or a skill
+        "brier_skill",
         "predicted_mean",  # of the recency rule, which ranks by minus the days
         "predicted_sum",
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, Build, run_build
+from conftest import ROOT, SLOW_LEAVES, Build, run_build
 from shop import ENTITIES
 from test_files_over_time import spoil
 
@@ -40,7 +40,8 @@ def dbt_build(home: Path) -> Build:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PERENNIAL_")}
     finished = subprocess.run(
         [
-            *(DBT, "--no-use-colors", "build", "--exclude", "resource_type:unit_test"),
+            *(DBT, "--no-use-colors", "build"),
+            *("--exclude", "resource_type:unit_test", *SLOW_LEAVES),
             *(f"--target-path={home / 'target'}", f"--log-path={home / 'logs'}"),
         ],
         cwd=ROOT,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import PERENNIAL, ROOT, Build
+from conftest import PERENNIAL, ROOT, SLOW_LEAVES, Build
 from shop import INPUT, write_rows
 from test_databases import PASSWORD, server  # noqa: F401
 
@@ -54,9 +54,10 @@ class Clone:
         return finished.stdout
 
     def build(self, *selection: str, **environment: str) -> Build:
-        unit_tests = ("--exclude", "resource_type:unit_test") if not selection else ()
+        whole = ("--exclude", "resource_type:unit_test", *SLOW_LEAVES)
+        selected = selection or whole
         finished = self.run(
-            *("build", "--connector=own", "--"), *unit_tests, *selection, **environment
+            *("build", "--connector=own", "--"), *selected, **environment
         )
         return Build(
             self.root, finished.returncode, finished.stdout, finished.stderr, "own"

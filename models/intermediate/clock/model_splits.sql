@@ -137,10 +137,23 @@ training_dates as (
 
 ),
 
-splits as (
+tasks as (
+
+    select listed.task
+
+    from (
+        values
+        ('purchases')
+        {%- for task in setting('tasks') -%}
+            , ('{{ task }}')
+        {%- endfor %}
+    ) as listed (task)
+
+),
+
+dates as (
 
     select
-        'purchases' as task,
         horizon_days,
         origin_date,
         origin_date as as_of_date,
@@ -151,13 +164,35 @@ splits as (
     union all
 
     select
-        'purchases' as task,
         horizon_days,
         origin_date,
         as_of_date,
         role
 
     from training_dates
+
+),
+
+-- what is chosen between models is chosen on older origins than the newest, which then
+-- tells how good the choice was
+splits as (
+
+    select
+        tasks.task,
+        dates.horizon_days,
+        dates.origin_date,
+        dates.as_of_date,
+        dates.role,
+        dates.role = 'test'
+        and dates.origin_date < max(dates.origin_date) filter (
+            where dates.role = 'test'
+        ) over (
+            partition by tasks.task, dates.horizon_days
+        ) as is_for_selection
+
+    from tasks
+
+    cross join dates
 
 )
 

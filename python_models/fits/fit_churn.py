@@ -1,0 +1,25 @@
+"""What the candidates of a task learned. Grain: task, horizon, origin, model."""
+
+from perennial.churn import Settings, fit_candidates
+
+
+def model(dbt, session):
+    settings = dbt.ref("int_settings").df().iloc[0]
+    splits = dbt.ref("model_splits").filter("task <> 'purchases'")
+    examples = dbt.ref("train_examples").filter("is_for_training")
+    listed = dbt.ref("train_features").order("feature_name").df()
+    dates = examples.project("customer_id, as_of_date")
+    store = dbt.ref("feature_store").join(dates, "customer_id, as_of_date", how="semi")
+    columns = ["customer_id", "as_of_date", *listed["feature_name"]]
+
+    fits = fit_candidates(
+        splits.df(),
+        examples.df(),
+        store.project(", ".join(columns)).df(),
+        Settings.of(listed, settings),
+    )
+
+    # pandas has no plain date, and an empty frame has no types
+    return session.from_df(fits).project(
+        "* replace (cast(origin_date as date) as origin_date)"
+    )

@@ -1,0 +1,22 @@
+"""What candidates said of past dates. Grain: task, horizon, date, customer, model."""
+
+from perennial.churn import score_customers
+
+
+def model(dbt, session):
+    examples = dbt.ref("train_examples").filter("is_test_date")
+    listed = dbt.ref("train_features").order("feature_name").df()
+    dates = examples.project("customer_id, as_of_date")
+    store = dbt.ref("feature_store").join(dates, "customer_id, as_of_date", how="semi")
+    columns = ["customer_id", "as_of_date", *listed["feature_name"]]
+
+    scores = score_customers(
+        examples.project("task, horizon_days, as_of_date, customer_id").df(),
+        store.project(", ".join(columns)).df(),
+        dbt.ref("fit_churn").df(),
+    )
+
+    # pandas has no plain date, and an empty frame has no types
+    return session.from_df(scores).project(
+        "* replace (cast(as_of_date as date) as as_of_date)"
+    )

@@ -1,0 +1,5 @@
+"""Proofs on what a build left that no feature sees the future."""
+
+from perennial.proofs.result import Difference, Result
+
+__all__ = ["Difference", "Result"]
