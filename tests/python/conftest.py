@@ -112,7 +112,6 @@ def run_build(
     settings: dict | None = None,
     environment: dict | None = None,
     one_core: bool = False,
-    everything: bool = False,
     unit_tests: bool = False,
     connector: str = "cdnow",
     selection: Iterable[str] = (),
