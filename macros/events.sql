@@ -124,6 +124,13 @@
     ({{ (found | reject('in', readings) | list or [-1]) | join(', ') }})
 {%- endmacro %}
 
+{#- As many lines as meet a condition: a plan does not see how few they are among all,
+    unless a limit says so. -#}
+{% macro limit_of_lines(relation, condition) -%}
+    {%- set query = 'select count(*) from ' ~ relation ~ ' where ' ~ condition -%}
+    limit {{ listed(relation, query) | first }}
+{%- endmacro %}
+
 {#- Whether a relation is there to be asked: not while dbt parses or on a first run, nor
     in a unit test, which gives its rows itself. -#}
 {% macro is_built(relation) -%}

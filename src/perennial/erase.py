@@ -27,6 +27,9 @@ EVENT_TABLES = (
     "int_unusual_events",
 )
 
+#: Counts over all events, whoever they are of. Empty, they are counted anew.
+EVENT_COUNTS = "int_event_key_counts"
+
 #: A shorter id stands in unrelated bytes too, and is not looked for in them.
 LEAST_CHARACTERS = 4
 
@@ -506,6 +509,8 @@ def _clean_tables(
                 f"delete from {table.sql} where exists (select 1 from temp.person_rows"
                 f" as p where p.reading_id is not distinct from {table.sql}.reading_id)"
             )
+        elif table.name == EVENT_COUNTS:
+            statements.append(f"delete from {table.sql}")
         elif table.has("line_fault", "reading_id", "source_line", "source_text"):
             statements.append(
                 f"update {table.sql} set source_text = null, line_fault = 'erased'"

@@ -472,6 +472,8 @@ def test_rows_of_the_person_are_refused_from_then_on(rebuilt, raw_lines, monkeyp
     assert refused(rebuilt) == REFUSED
     (others,) = rebuilt.rows("select count(*) from input.input_events")
     assert others == (2990,)
+    counted = "select sum(rows_count) from intermediate.int_event_key_counts"
+    assert rebuilt.rows(counted) == [(2990,)]
     for entity in ENTITIES:
         assert not rebuilt.rows(
             f"select 1 from input.input_{entity} where customer_id = ?", PERSON

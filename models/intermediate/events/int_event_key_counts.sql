@@ -16,16 +16,12 @@
 {%- set counted = counted_readings() %}
 {%- set is_new = 'reading_id in ' ~ event_readings_without(counted)
     if counted else 'true' %}
-{#- A plan does not see how few they are among all, unless a limit says so. -#}
-{%- set lines_count = listed(
-    checked, 'select count(*) from ' ~ checked ~ ' where verdict is null and ' ~ is_new
-) | first if counted %}
 
 with
 
 readings as (
 
-    select list(distinct reading_id) as readings
+    select list(distinct reading_id order by reading_id) as readings
 
     from {{ checked }}
 
@@ -72,7 +68,13 @@ known as (
         verdict is null
         and not ({{ is_new }})
         {% if counted -%}
-            and event_key in (select event_key from uncounted limit {{ lines_count }})
+            and event_key in (
+                select event_key
+
+                from uncounted
+
+                {{ limit_of_lines(checked, 'verdict is null and ' ~ is_new) }}
+            )
         {%- endif %}
 
 ),

@@ -26,10 +26,6 @@
     ~ 'select rows_count, keys_count, unnest(readings) as reading_id from ' ~ counts
     ~ ') as counted where ' ~ is_new
 ) | first | default(true) | lower %}
-{#- A plan does not see how few they are among all, unless a limit says so. -#}
-{%- set lines_count = listed(
-    checked, 'select count(*) from ' ~ checked ~ ' where verdict is null and ' ~ is_new
-) | first if compared %}
 
 with
 
@@ -61,7 +57,7 @@ repeated as (
 
                 where verdict is null and {{ is_new }}
 
-                limit {{ lines_count }}
+                {{ limit_of_lines(checked, 'verdict is null and ' ~ is_new) }}
             )
         {%- endif %}
 
