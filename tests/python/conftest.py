@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,13 @@ def pytest_configure(config) -> None:
         raise pytest.UsageError(f"there is no marker called {', '.join(unknown)}")
     is_asked_for = re.search(r"(?<!not )\bloader\b", expression)
     settings.load_profile("whole" if is_asked_for else "short")
+    if "SHARED_PARSE_FOLDER" not in os.environ:  # workers have it from the one process
+        folder = tempfile.mkdtemp(prefix="parsed-")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["SHARED_PARSE_FOLDER"] = folder
+        paths = [str(Path(__file__).parent / "shared_parse")]
+        paths += filter(None, [os.environ.get("PYTHONPATH")])
+        os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
 
 #: Tables that tell what a run found and had to do, and not what is known after it.

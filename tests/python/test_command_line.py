@@ -210,7 +210,7 @@ def test_settings_of_ones_own_build_green(tmp_path):
     assert build.exit_code == 0, build.output + build.errors
     assert build.rows(
         "select horizon_days, origin_date from intermediate.model_splits "
-        "where role = 'test' order by all"
+        "where role = 'test' and task = 'purchases' order by all"
     ) == [
         (30, datetime.date(1998, 1, 25)),
         (30, datetime.date(1998, 3, 1)),

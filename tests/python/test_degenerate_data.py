@@ -189,6 +189,8 @@ def test_no_number_is_nan_infinite_or_negative(degenerate):
         "brier_skill",
         "predicted_mean",  # of the recency rule, which ranks by minus the days
         "predicted_sum",
+        "rank_correlation",
+        "null_rate_change",
     }
     with build.open() as connection:
         columns = connection.execute(
