@@ -136,6 +136,7 @@ PLANTS = (
             "static": "what it reads looks ahead",
             "truncation": "ends that come later are not there",
             "poison": "and others are",
+            "late": "and ends and subscriptions that were told later",
             "parity": "a score of that date does not know them yet",
             "boundaries": "unit tests do not mock what it reads",
         },

@@ -234,9 +234,13 @@ class Workshop:
                     raise
         told = json.loads(results.read_text())["results"]
         bad = [
-            one["unique_id"] for one in told if one["status"] not in ("pass", "warn")
+            one["unique_id"].split(".")
+            for one in told
+            if one["status"] not in ("pass", "warn")
         ]
-        return [name.split(".")[-1] for name in bad], len(told)
+        # unit_test.project.model.name, but test.project.name.hash
+        names = [parts[3 if parts[0] == "unit_test" else 2] for parts in bad]
+        return names, len(told)
 
     def python(self, *arguments: str) -> str:
         """Run Python as the copies are built, and give what it printed.
