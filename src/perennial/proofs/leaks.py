@@ -99,10 +99,7 @@ PLANTS = (
         "{{ is_known('periods.from_date', 'periods.to_date', 'dates.as_of_date') }}",
         "periods.ended_date is null",
         "poison",
-        {
-            "truncation": "ends that come later are not there yet",
-            "boundaries": "who ended later is not subscribed any more",
-        },
+        {"boundaries": "who ended later is not subscribed any more"},
         ("feat_subscription", "model_splits"),
     ),
     Plant(
