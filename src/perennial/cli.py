@@ -306,6 +306,12 @@ def parity(connector: Connector = DEFAULT_CONNECTOR, dates: DatesCount = 3) -> N
 
 
 @prove_app.command()
+def learning(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Fit models again: they learn from training rows, and calibrate on strangers."""
+    _prove(["learning"], connector, 1)
+
+
+@prove_app.command()
 def boundaries(connector: Connector = DEFAULT_CONNECTOR) -> None:
     """Run the unit tests of the edges: midnight, zones, the date and the day after."""
     _prove(["boundaries"], connector, 1)
@@ -358,6 +364,8 @@ def leaks(
                 highlight=False,
                 soft_wrap=True,
             )
+            if not planted.holds:
+                _print_list(console, [f"{k}: {v}" for k, v in planted.red.items()])
     rows = [one.row() for one in found]
     names = ("plant", "file", "meant", "red", "seconds")
     _print_table(console, "Planted leaks", names, rows)

@@ -8,13 +8,14 @@ import duckdb
 
 from perennial.proofs.result import Difference
 
-#: Columns that tell which run made a row, and nothing of the customer.
-OF_A_RUN = {"feature_set_version"}
+#: Columns that tell which run made a row, or which origin is its newest.
+OF_A_RUN = {"feature_set_version", "is_for_selection"}
 
 #: Rows of a table that can be told from all others by these, in this order.
 KEYS = (
     "customer_id",
     "model_name",
+    "parameter_name",
     "task",
     "horizon_days",
     "origin_date",

@@ -1,6 +1,7 @@
 """The proofs, each over copies of a working file."""
 
 import datetime
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -45,6 +46,7 @@ class Proofs:
     ) -> None:
         self._workshop, self._dates, self._tell = workshop, dates, tell
         self._built = built or workshop.built
+        self._is_scored = built is None
         self._targets = targets
         self._copies: dict[str, Path] = {}
 
@@ -67,6 +69,18 @@ class Proofs:
     def determinism(self) -> Result:
         """Change threads, order of rows and files, and compare fits and scores too."""
         return self._result("determinism", self._made_again, self._dates[-1:])
+
+    def learning(self) -> Result:
+        """Fit models to other rows besides those for training: nothing may change."""
+        begun = time.monotonic()
+        self._tell("learning: models are fitted again")
+        told = self._workshop.python(
+            "-m", "perennial.proofs.learning", str(self._workshop.built)
+        )
+        result = Result(**json.loads(told))
+        result.dates = [datetime.date.fromisoformat(day) for day in result.dates]
+        result.seconds = time.monotonic() - begun
+        return result
 
     def boundaries(self) -> Result:
         """Run the unit tests of the edges: midnight, zones, the date and the next."""
@@ -138,6 +152,16 @@ class Proofs:
             ["intermediate.model_splits", "intermediate.int_as_of_dates"],
             "as_of_date",
         )
+        if self._is_scored:
+            self._tell(f"scores as of {date} and before")
+            self._workshop.score_again(without)
+            yield compare(
+                self._built,
+                without,
+                ["scores.score_churn"],
+                "as_of_date",
+                f"as_of_date <= date '{date}'",
+            )
 
     def _poisoned(self, date: datetime.date) -> Iterable:
         copy = self._copy("poisoned", changes.poisoned, date)
@@ -167,7 +191,7 @@ class Proofs:
         )
 
     def _made_again(self, date: datetime.date) -> Iterable:
-        targets = (*self._targets, "score_clv")
+        targets = (*self._targets, "score_clv", "score_churn")
         one = self._copy("again", changes.shuffled, date, threads=1, targets=targets)
         four = self._copy("recut", changes.recut, date, threads=4, targets=targets)
         for copy in (one, four):
@@ -175,6 +199,7 @@ class Proofs:
                 ("features", "as_of_date"),
                 ("outcomes", "as_of_date"),
                 ("fits", "as_of_date"),
+                ("fits", "origin_date"),
                 ("scores", "as_of_date"),
             ):
                 tables = tables_of(copy, schema, column)
@@ -234,6 +259,7 @@ NAMES = (
     "poison",
     "late",
     "parity",
+    "learning",
     "boundaries",
     "determinism",
 )

@@ -32,6 +32,15 @@ TARGETS = (
 #: What lies above the seam, which a copy takes as it is: dates and lines of files.
 _TAKEN = ("reading", "seeds")
 
+#: What is learned by the working file, and whom it is applied to.
+_FROZEN = {
+    "fits.fit_churn": "from fits.fit_churn",
+    "training.train_features": "from training.train_features",
+    "training.train_examples": (
+        "select * replace (not label as label) from training.train_examples"
+    ),
+}
+
 _DATES = """
 select
     as_of_dates.as_of_date
@@ -58,12 +67,15 @@ class Workshop:
         Where they lie.
     variables : dict
         Settings of every build.
+    library : Path, optional
+        Folder of another version of the perennial library.
     """
 
     project: Project
     root: Path
     folder: Path
     variables: dict
+    library: Path | None = None
 
     @property
     def built(self) -> Path:
@@ -87,8 +99,8 @@ class Workshop:
         return sorted({known[round(last - step * back)] for back in range(count)})
 
     def with_project(self, root: Path) -> "Workshop":
-        """Build with another version of the project."""
-        return replace(self, root=root)
+        """Build with another version of the project, and of the library in its src."""
+        return replace(self, root=root, library=root / "src")
 
     def copy(
         self,
@@ -123,10 +135,9 @@ class Workshop:
             Of the copy, which dbt has left.
         """
         kept = self.folder / f"{name}.duckdb"
-        working = self.folder / "warehouse" / f"{self.project.connector}.duckdb"
-        working.parent.mkdir(parents=True, exist_ok=True)
-        working.unlink(missing_ok=True)
-        self._change(working, change, date)
+        self._working.parent.mkdir(parents=True, exist_ok=True)
+        self._working.unlink(missing_ok=True)
+        self._change(self._working, change, date)
         variables = dict(self.variables)
         if is_scored_then:
             variables["score_date"] = date.isoformat()
@@ -140,19 +151,43 @@ class Workshop:
             "--exclude",
             "+int_delivered_*",
         )
-        working.replace(kept)
+        self._working.replace(kept)
         return kept
+
+    def score_again(self, copy: Path) -> None:
+        """Apply the models of churn in the working file to the features of a copy.
+
+        Labels of the rows are turned round: no score looks at them.
+
+        Raises
+        ------
+        Fault
+            If there are no such models.
+        """
+        with self._as_working(copy) as working:
+            with _attached(self.built) as engine:
+                engine.execute(f"attach '{working}' as proved")
+                for table, rows in _FROZEN.items():
+                    engine.execute(
+                        f"create schema if not exists proved.{table.split('.')[0]}"
+                    )
+                    try:
+                        engine.execute(f"create table proved.{table} as {rows}")
+                    except duckdb.CatalogException:
+                        raise Fault(
+                            f"There is no {table}: "
+                            "run perennial build without a selection."
+                        ) from None
+            self.run("run", "--select", "score_churn")
 
     def parse(self) -> None:
         """Let dbt read the project, once for all copies."""
-        self._dbt(
-            [
-                *("-c", "import sys; from dbt.cli.main import cli; sys.exit(cli())"),
-                *("--quiet", "--no-use-colors", "parse"),
-                f"--target-path={self.folder / 'target'}",
-                f"--log-path={self.folder / 'logs'}",
-                f"--vars={json.dumps(self.variables)}",
-            ]
+        self.python(
+            *("-c", "import sys; from dbt.cli.main import cli; sys.exit(cli())"),
+            *("--quiet", "--no-use-colors", "parse"),
+            f"--target-path={self.folder / 'target'}",
+            f"--log-path={self.folder / 'logs'}",
+            f"--vars={json.dumps(self.variables)}",
         )
 
     @property
@@ -174,13 +209,11 @@ class Workshop:
         target = self.folder / "target"
         if not (target / "partial_parse.msgpack").exists():
             self.parse()
-        return self._dbt(
-            [
-                *("-m", "perennial.proofs.dbt_runs", str(target), command),
-                *("--quiet", "--no-use-colors", "--no-partial-parse"),
-                f"--log-path={self.folder / 'logs'}",
-                *arguments,
-            ]
+        return self.python(
+            *("-m", "perennial.proofs.dbt_runs", str(target), command),
+            *("--quiet", "--no-use-colors", "--no-partial-parse"),
+            f"--log-path={self.folder / 'logs'}",
+            *arguments,
         )
 
     def failing(self, copy: Path, *selection: str) -> tuple[list[str], int]:
@@ -191,29 +224,40 @@ class Workshop:
         tuple
             Names of those that fail, and how many there were.
         """
-        working = self.folder / "warehouse" / f"{self.project.connector}.duckdb"
-        copy.replace(working)
         results = self.folder / "target" / "run_results.json"
         results.unlink(missing_ok=True)
-        try:
-            self.run("test", "--select", *selection)
-        except Fault:
-            if not results.exists():
-                raise
-        finally:
-            working.replace(copy)
+        with self._as_working(copy):
+            try:
+                self.run("test", "--select", *selection)
+            except Fault:
+                if not results.exists():
+                    raise
         told = json.loads(results.read_text())["results"]
         bad = [
-            one["unique_id"] for one in told if one["status"] not in ("pass", "warn")
+            one["unique_id"].split(".")
+            for one in told
+            if one["status"] not in ("pass", "warn")
         ]
-        return [name.split(".")[-1] for name in bad], len(told)
+        # unit_test.project.model.name, but test.project.name.hash
+        names = [parts[3 if parts[0] == "unit_test" else 2] for parts in bad]
+        return names, len(told)
 
-    def _dbt(self, arguments: list[str]) -> str:
+    def python(self, *arguments: str) -> str:
+        """Run Python as the copies are built, and give what it printed.
+
+        Raises
+        ------
+        Fault
+            If it fails.
+        """
         environment = {
             **os.environ,
             "PERENNIAL_HOME": str(self.folder),
             "PERENNIAL_CONNECTOR": self.project.connector,
         }
+        if self.library:
+            paths = [str(self.library), os.environ.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         finished = subprocess.run(
             [sys.executable, *arguments],
             cwd=self.root,
@@ -221,10 +265,25 @@ class Workshop:
             capture_output=True,
             text=True,
         )
-        told = finished.stdout + finished.stderr
         if finished.returncode != 0:
-            raise Fault(f"dbt could not build the copy of a proof:\n{told[-2000:]}")
-        return told
+            told = finished.stdout + finished.stderr
+            if "No space left" in told:
+                raise OSError("No space left on device")
+            raise Fault(f"the copy of a proof could not be built:\n{told[-2000:]}")
+        return finished.stdout
+
+    @property
+    def _working(self) -> Path:
+        return self.folder / "warehouse" / f"{self.project.connector}.duckdb"
+
+    @contextmanager
+    def _as_working(self, copy: Path) -> Iterator[Path]:
+        """Let dbt find a copy, which it knows by the name of its file."""
+        copy.replace(self._working)
+        try:
+            yield self._working
+        finally:
+            self._working.replace(copy)
 
     def _change(self, file: Path, change: Change, date: datetime.date) -> None:
         with _attached(self.built) as engine:
@@ -284,7 +343,7 @@ def workshop(project: Project, variables: dict | None = None) -> Iterator[Worksh
     Raises
     ------
     Fault
-        If there is no working file, or a build holds it.
+        If there is no working file, a build holds it, or there is no room for copies.
     """
     with project.reading() as engine:  # says so well where there is none
         columns = engine.execute(
@@ -293,11 +352,16 @@ def workshop(project: Project, variables: dict | None = None) -> Iterator[Worksh
         ).fetchall()
     if not columns:
         raise Fault("An older version built this file: run perennial build first.")
-    folder = Path(tempfile.mkdtemp(prefix="proofs-", dir=project.home))
+    folder = None
     try:
+        folder = Path(tempfile.mkdtemp(prefix="proofs-", dir=project.home))
         yield Workshop(project, project.root, folder, variables or {})
+    except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
+        told = str(error).splitlines()[0]
+        raise Fault(f"A copy could not be made below {project.home}: {told}") from None
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _catalog(file: Path) -> str:
