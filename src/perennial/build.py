@@ -55,7 +55,10 @@ def build(
         environment["PERENNIAL_DEMO_FOLDER"] = str(Path(folder).expanduser().absolute())
     # the same interpreter, so that no other environment's dbt is found
     dbt = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
-    command = [sys.executable, "-c", dbt, *_DBT_OPTIONS, "build"]
+    command = [sys.executable, "-c", dbt, *_DBT_OPTIONS]
+    if _has_other_settings(project, dbt_arguments):
+        command.append("--no-partial-parse")
+    command.append("build")
     with subprocess.Popen(
         [*command, *dbt_arguments],
         cwd=project.root,
@@ -72,6 +75,25 @@ def build(
             )
         last = errors[-1] if errors else _last_line(unparsed)
         raise _fault(last, process.returncode)
+
+
+def _has_other_settings(project: Project, dbt_arguments: list[str]) -> bool:
+    """Whether a connector's settings changed since dbt parsed the project.
+
+    It parses again what depends on a changed macro, and does not see who depends on one
+    that is called by the connector's name.
+    """
+    target = os.environ.get("DBT_TARGET_PATH", "target")
+    for before, argument in zip(["", *dbt_arguments], dbt_arguments, strict=False):
+        if before == "--target-path" or argument.startswith("--target-path="):
+            target = argument.removeprefix("--target-path=")
+    parsed = project.root / target / "partial_parse.msgpack"
+    settings = project.root / "macros" / "connectors"
+    if not (parsed.exists() and settings.exists()):
+        return False
+    # the folder's own time tells of a file that is gone
+    times = [path.stat().st_mtime for path in [settings, *settings.iterdir()]]
+    return max(times) >= parsed.stat().st_mtime
 
 
 def _events(lines: Iterator[str]) -> Iterator[dict[str, Any] | str]:

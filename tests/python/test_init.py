@@ -480,6 +480,22 @@ def test_subscription_periods_alone_are_enough(clone, tmp_path):
     ) == (20, Decimal("19.90"), "a9")
 
 
+def test_other_settings_than_dbt_has_parsed_are_parsed_anew(clone, tmp_path):
+    """Who starts again with more domains is not told of refs that dbt did not see."""
+    files = tmp_path / "files"
+    for entity in ("orders", "touches"):
+        write_rows(files, entity)
+    selected = ("--select", "+int_delivered_orders", "+int_delivered_touches")
+    run = (*selected, "--exclude", "resource_type:test", "resource_type:unit_test")
+    clone.init("--orders", files / "orders")
+    clone.built(*run)
+    for made in ("models/staging/own", "macros/connectors"):
+        shutil.rmtree(clone.root / made)
+    clone.init("--orders", files / "orders", "--touches", files / "touches")
+    build = clone.built(*run)
+    assert build.row("select count(*) > 0 from staging.stg_own__touches") == (True,)
+
+
 def test_an_export_of_a_payment_service_has_cents_and_seconds_since_1970(
     clone, tmp_path
 ):
