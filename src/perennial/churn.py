@@ -269,6 +269,9 @@ def fit_all(
         refusal = "no_training_rows", "no outcome was known by the origin"
         return [Fitted(name, {}, *refusal) for name in ["base_rate", *names]]
     base = base_rate(labels)
+    rows = encoding.cleaned(
+        rows, list(settings.numeric_features), list(settings.categories)
+    )
     fitted = [Fitted("base_rate", base)]
     rarer = calibration.rarer(labels)
     if rarer < calibration.MINIMUM_RARER:
