@@ -356,9 +356,7 @@ def fit_all(
     )
     folds, share = rows["fold"].to_numpy(), float(labels.mean())
     fitted = [Fitted("base_rate", base, average_precision=share, brier_skill=0.0)]
-    tell(
-        f"learning from {len(labels):,} rows, trying {settings.trials} parameters each"
-    )
+    tell(f"learning from {len(labels):,} rows, {settings.trials} trials each")
     rarer = calibration.rarer(labels)
     if rarer < calibration.MINIMUM_RARER:
         status = "one_class" if rarer == 0 else "too_few_of_a_class"

@@ -219,7 +219,8 @@ def published(built: Build, population: str, task: str = "churn") -> pd.DataFram
     """What the model published for an origin said there, with its metrics by date."""
     return built.frame(
         f"""
-        select metrics.as_of_date, metrics.model_name, metric, metric_value
+        select metrics.as_of_date, metrics.model_name, metrics.metric,
+            metrics.metric_value
         from marts.churn_backtest_metrics as metrics
         inner join marts.churn_backtest_choices as choices
             on metrics.task = choices.task
