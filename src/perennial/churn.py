@@ -585,7 +585,7 @@ def search_parameters(family: Family, rows: pd.DataFrame, settings: Settings) ->
         happened = np.concatenate([judged[1] for _, judged in parts])
         return round(_mean_log_loss(np.concatenate(odds), happened), SCORE_DECIMALS)
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(
         seed=settings.seed, n_startup_trials=max(settings.trials // 2, 1)
     )

@@ -764,9 +764,13 @@ def test_a_library_that_gives_up_stops_nobody_else(rows, error, monkeypatch):
     assert found["mean_of_two"].status == found["logistic"].status == "ok"
 
 
-def test_without_its_library_of_the_system_lightgbm_is_refused(rows, monkeypatch):
+@pytest.mark.parametrize("trials", [0, 1])
+def test_without_its_library_of_the_system_lightgbm_is_refused(
+    rows, monkeypatch, trials
+):
     monkeypatch.setitem(sys.modules, "lightgbm", None)
-    found = {one.model_name: one for one in churn.fit_all(rows, SETTINGS)}
+    settings = dataclasses.replace(SETTINGS, trials=trials)
+    found = {one.model_name: one for one in churn.fit_all(rows, settings)}
     assert found["lightgbm"].status == "not_fitted"
     assert found["lightgbm"].note.startswith("LightGBM cannot be loaded: ")
     assert found["mean_of_two"].status == "ok"
@@ -844,5 +848,16 @@ def test_the_summary_tells_how_the_newest_backtest_went(demo):
     assert re.search(
         r"Backtest of churn of 2025-09-30, 90 days: \w+ ranks with an AUC of 0\.\d\d, "
         r"Brier skill \d+\.\d%",
+        demo.output,
+    )
+
+
+def test_a_build_shows_how_a_search_goes(demo):
+    assert re.search(
+        r"fit_churn: churn, 90 days, 2025-09-30: learning from [\d,]+ rows, 5 trials",
+        demo.output,
+    )
+    assert re.search(
+        r"fit_churn: churn, 90 days, 2025-09-30: lightgbm: .+ in 5 trials, log loss",
         demo.output,
     )
