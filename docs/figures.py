@@ -176,8 +176,8 @@ def churn_rows() -> str:
     return (
         f"With {least} to {most} customers lost in the training rows, the gap is what "
         f"is not learned yet.\nOf `expansion`, which {fewest} to {greatest} of up to "
-        f"{most_customers:,} customers of a date did, no candidate\nshows any skill "
-        "there, and the base rate is published with `no_skill`."
+        f"{most_customers:,} customers of a date did, no candidate\nhad shown any "
+        "skill by any of these origins: the base rate is published, with `no_skill`."
     )
 
 
