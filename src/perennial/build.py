@@ -134,14 +134,6 @@ def _follow_events(
     return errors, unparsed
 
 
-def _tell(line: str, console: Console, progress: Progress, task: TaskID) -> None:
-    """Show what a model that takes long says of itself."""
-    if console.is_terminal:
-        progress.update(task, description=f"{line[:60]:<60}")
-    else:
-        console.print(f"{'':>9}  {line}", markup=False, highlight=False, soft_wrap=True)
-
-
 def _model_line(data: dict[str, Any]) -> str:
     place = f"{data['index']}/{data['total']}"
     seconds = f"{data['execution_time']:.1f} s"
@@ -181,3 +173,11 @@ def _fault(error: str, returncode: int) -> Fault:
 
 def _last_line(lines: list[str]) -> str:
     return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _tell(line: str, console: Console, progress: Progress, task: TaskID) -> None:
+    """Show what a model that takes long says of itself."""
+    if console.is_terminal:
+        progress.update(task, description=f"{line[:60]:<60}")
+    else:
+        console.print(f"{'':>9}  {line}", markup=False, highlight=False, soft_wrap=True)
