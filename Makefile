@@ -48,7 +48,7 @@ render: $(INSTALLED)  ## figures and charts of README and docs, from the marts
 	@$(BIN)/python docs/demo_company.py docs/charts/company
 	@$(BIN)/cog -r -I docs README.md docs/demo-company.md docs/features.md \
 		docs/settings.md models/features/feat*.yml \
-		docs/walkthrough.md
+		docs/methods.md docs/walkthrough.md
 
 lock:  ## resolve requirements.lock anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --fork-strategy fewest \

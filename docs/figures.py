@@ -90,6 +90,97 @@ def backtest_of_activity() -> str:
     return "\n".join(lines)
 
 
+def churn_backtest(connector: str, population: str) -> str:
+    """Table of what the published model said on past dates, and the truth if known."""
+    metrics = ("roc_auc", "brier_score", "expected_calibration_error", "brier_skill")
+    told = ", ".join(f"metrics.{metric}" for metric in metrics)
+    rows = _rows(
+        f"""
+        select origin_date, model_name, chosen_on, {told}
+        from marts.churn_backtest_choices as choices
+        inner join (
+            pivot (
+                select task, horizon_days, as_of_date, model_name, metric, metric_value
+                from marts.churn_backtest_metrics where population = ?
+            ) on metric in {metrics} using first(metric_value)
+        ) as metrics using (task, horizon_days, model_name)
+        where task = 'churn' and horizon_days in (90, 91) and is_published
+            and origin_date = as_of_date
+        order by origin_date
+        """,
+        population,
+        connector=connector,
+    )
+    names = ["origin", "published", "chosen on", "AUC", "Brier", "calibration error"]
+    names += ["skill", "AUC of the truth"] if connector == DEMO else ["skill"]
+    best = _auc_of_the_truth() if connector == DEMO else {}
+    lines = [
+        f"| {' | '.join(names)} |",
+        "| --- | --- | --- |" + " ---: |" * (len(names) - 3),
+    ]
+    for origin, model, chosen_on, *values in rows:
+        values += [best[origin]] if best else []
+        told = " | ".join(f"{value:.3f}" for value in values)
+        lines.append(
+            f"| {origin} | `{model}` | {chosen_on.replace('_', ' ')} | {told} |"
+        )
+    return "\n".join(lines)
+
+
+def _auc_of_the_truth() -> dict:
+    """By origin, of the probabilities that the demo company was drawn with."""
+    ((folder,),) = _rows("select folder from reading.demo_files", connector=DEMO)
+    rows = _rows(
+        f"""
+        with ranked as (
+            select as_of_date, is_positive, rank() over dates
+                + (count(*) over (dates groups current row) - 1) / 2.0 as place
+            from evaluations.eval_churn_predictions
+            inner join '{folder}/truth/month_ends/*.parquet'
+                using (customer_id, as_of_date)
+            where model_name = 'base_rate' and horizon_days = 90
+                and population = 'in_scope' and task = 'churn'
+            window dates as (partition by as_of_date order by churn_probability_90d)
+        )
+        select as_of_date,
+            (sum(place) filter (where is_positive) - n * (n + 1) / 2.0)
+            / (n * (count(*) - n))
+        from (
+            select *, count(*) filter (where is_positive) over (
+                partition by as_of_date
+            ) as n
+            from ranked
+        )
+        group by as_of_date, n
+        """,
+        connector=DEMO,
+    )
+    return dict(rows)
+
+
+def churn_rows() -> str:
+    """Tell how few there are to learn from in the demo company."""
+    ((least, most),) = _rows(
+        "select min(positives_count), max(positives_count) "
+        "from marts.churn_backtest_fits where task = 'churn' and horizon_days = 90",
+        connector=DEMO,
+    )
+    ((fewest, greatest, most_customers),) = _rows(
+        "select min(n), max(n), max(customers) from (select count(*) as customers, "
+        "count(*) filter (where is_expanded) as n from outcomes.outcome_expansion "
+        "inner join (select distinct as_of_date from intermediate.model_splits "
+        "where task = 'churn' and horizon_days = 90) using (as_of_date) "
+        "where horizon_days = 90 and is_expanded is not null group by as_of_date)",
+        connector=DEMO,
+    )
+    return (
+        f"With {least} to {most} customers lost in the training rows, the gap is what "
+        f"is not learned yet.\nOf `expansion`, which {fewest} to {greatest} of up to "
+        f"{most_customers:,} customers of a date did, no candidate\nhad shown any "
+        "skill by any of these origins: the base rate is published, with `no_skill`."
+    )
+
+
 def holdout() -> str:
     """Tell what really happened in the window of the tables."""
     ((customers, orders, amount, active),) = _rows(

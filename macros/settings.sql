@@ -81,6 +81,11 @@
             'type': 'integer', 'least': 0, 'most': 2147483647, 'default': 7,
             'meaning': 'number that the chances of fitting are drawn with',
         },
+        'search_trials': {
+            'unit': 'trials',
+            'type': 'integer', 'least': 0, 'most': 1000, 'default': 20,
+            'meaning': 'sets of parameters that are tried for a model of churn, besides the fixed ones; with 0 these stay',
+        },
         'minimum_repeat_customers': {
             'unit': 'customers',
             'type': 'integer', 'least': 2, 'most': 1000000, 'default': 50,

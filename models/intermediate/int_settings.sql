@@ -7,6 +7,7 @@ select
         as minimum_repeat_customers,
     cast({{ setting('model_threads') }} as bigint) as model_threads,
     cast({{ setting('model_seed') }} as bigint) as model_seed,
+    cast({{ setting('search_trials') }} as bigint) as search_trials,
     cast({{ setting('hiatus_days') }} as bigint) as hiatus_days,
     cast({{ setting('annual_discount_rate') }} as double) as annual_discount_rate,
     cast({{ setting('gross_margin') }} as double) as gross_margin,

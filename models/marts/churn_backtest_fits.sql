@@ -42,6 +42,10 @@ judged as (
         fits.positives_count,
         fits.calibration_method,
         fits.calibration_rows_count,
+        fits.parameters,
+        fits.trials_count,
+        fits.fixed_log_loss,
+        fits.least_log_loss,
         skills.brier_skill,
         case
             when skills.brier_skill is null then 'not_judged'

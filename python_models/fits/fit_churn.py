@@ -17,6 +17,7 @@ def model(dbt, session):
         examples.df(),
         store.project(", ".join(columns)).df(),
         Settings.of(listed, settings),
+        tell=lambda line: print(f"fit_churn: {line}", flush=True),
     )
 
     # pandas has no plain date, and an empty frame has no types

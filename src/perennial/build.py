@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
 
 from perennial.faults import Fault, UsageFault
@@ -17,6 +17,9 @@ from perennial.project import Project, lock_message
 
 #: How many lines of one error are shown; the rest is in the log.
 ERROR_LINES = 3
+
+#: How the lines begin that a model prints while it works.
+PROGRESS_OF_A_MODEL = "fit_churn: "
 
 _DBT_OPTIONS = ("--log-format", "json", "--no-use-colors")
 
@@ -124,7 +127,10 @@ def _follow_events(
         task = progress.add_task("reading the project", total=None)
         for event in events:
             if isinstance(event, str):
-                unparsed.append(event)
+                if event.startswith(PROGRESS_OF_A_MODEL):
+                    _tell(event, console, progress, task)
+                else:
+                    unparsed.append(event)
                 continue
             name, data = event["info"]["name"], event["data"]
             if name == "LogStartLine":
@@ -189,3 +195,11 @@ def _fault(error: str, returncode: int) -> Fault:
 
 def _last_line(lines: list[str]) -> str:
     return next((line for line in reversed(lines) if line.strip()), "")
+
+
+def _tell(line: str, console: Console, progress: Progress, task: TaskID) -> None:
+    """Show what a model that takes long says of itself."""
+    if console.is_terminal:
+        progress.update(task, description=f"{line[:60]:<60}")
+    else:
+        console.print(f"{'':>9}  {line}", markup=False, highlight=False, soft_wrap=True)

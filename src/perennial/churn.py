@@ -7,7 +7,8 @@ checked and stored like any other row.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import xgboost
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score
 from threadpoolctl import threadpool_limits
 
 from perennial import __version__, btyd, calibration, encoding
@@ -58,27 +60,65 @@ PURCHASE_FEATURES = (
     "days_since_first_order",
 )
 
-#: Fixed, and careful: shallow trees of many customers each, and no class weights.
+#: Fixed, and careful: shallow trees of many customers each, and no class weights. A
+#: search begins here, and where it finds nothing better, these stay.
 TREE_PARAMETERS = {
     "objective": "binary:logistic",
     "tree_method": "hist",
     "max_bin": 64,
     "max_depth": 4,
-    "min_child_weight": 20,
+    "min_child_weight": 20.0,
     "eta": 0.1,
     "lambda": 1.0,
     "colsample_bytree": 0.8,
+    "trees": 100,
 }
-TREES = 100
+LEAF_PARAMETERS = {
+    "objective": "binary",
+    "max_bin": 63,
+    "num_leaves": 15,
+    "min_sum_hessian_in_leaf": 20.0,
+    "learning_rate": 0.1,
+    "lambda_l2": 1.0,
+    "feature_fraction": 0.8,
+    "trees": 100,
+}
+#: The library's own default.
+LOGISTIC_PARAMETERS = {"C": 1.0}
+
+#: What a search may change: least, most, and whether on a logarithmic scale.
+TREE_SPACE = {
+    "max_depth": (2, 4, False),
+    "min_child_weight": (5.0, 100.0, True),
+    "eta": (0.03, 0.3, True),
+    "lambda": (0.1, 30.0, True),
+    "colsample_bytree": (0.3, 1.0, False),
+    "trees": (50, 150, False),
+}
+LEAF_SPACE = {
+    "num_leaves": (4, 31, False),
+    "min_sum_hessian_in_leaf": (5.0, 100.0, True),
+    "learning_rate": (0.03, 0.3, True),
+    "lambda_l2": (0.1, 30.0, True),
+    "feature_fraction": (0.3, 1.0, False),
+    "trees": (50, 150, False),
+}
+LOGISTIC_SPACE = {"C": (0.001, 10.0, True)}
+
+#: One fit of a search learns from about so many rows at most.
+SEARCH_ROWS = 15_000
 
 #: Decimals of the published probability and of the score that ranks.
 PROBABILITY_DECIMALS = 6
 SCORE_DECIMALS = 9
 
+#: Customers that are scored at a time, so that memory does not grow with their number.
+CUSTOMERS_AT_A_TIME = 50_000
+
 _LEAST_PROBABILITY = 1e-9
-_NO_FEATURES = "no feature differs on the training rows"
 
 Document = dict[str, Any]
+Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -95,6 +135,8 @@ class Settings:
     threads : int
         Threads of one model.
     seed : int
+    trials : int
+        Sets of parameters that a search tries, besides the fixed ones; 0 for no search.
     """
 
     numeric_features: tuple[str, ...]
@@ -103,6 +145,7 @@ class Settings:
     minimum_repeat_customers: int = 50
     threads: int = 1
     seed: int = 7
+    trials: int = 0
 
     @classmethod
     def of(cls, features: pd.DataFrame, settings: pd.Series) -> "Settings":
@@ -114,6 +157,7 @@ class Settings:
             minimum_repeat_customers=int(settings["minimum_repeat_customers"]),
             threads=int(settings["model_threads"]),
             seed=int(settings["model_seed"]),
+            trials=int(settings["search_trials"]),
         )
 
 
@@ -130,6 +174,7 @@ def fit_candidates(
     examples: pd.DataFrame,
     features: pd.DataFrame,
     settings: Settings,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> pd.DataFrame:
     """Fit every candidate for each task, horizon and origin that is judged.
 
@@ -148,6 +193,8 @@ def fit_candidates(
         One row per ``customer_id`` and ``as_of_date``.
     settings : Settings
         ``horizon_days`` is taken from the splits.
+    tell : function
+        Called with a line before the first search and after each.
 
     Returns
     -------
@@ -163,16 +210,21 @@ def fit_candidates(
     # one thread, so that the last digit is the same on every machine
     with threadpool_limits(limits=1):
         for key in judged.sort_values(origin).itertuples(index=False, name=None):
-            dates = learning[(learning[origin] == key).all(axis=1)]
+            dates = learning[(learning[origin] == list(key)).all(axis=1)]
             chosen = examples.merge(
                 dates[["task", "horizon_days", "as_of_date"]],
                 on=["task", "horizon_days", "as_of_date"],
             )
             training = training_rows(chosen, features)
             for_horizon = replace(settings, horizon_days=int(key[1]))
+            place = f"{key[0]}, {key[1]} days, {key[2]:%Y-%m-%d}"
             rows += [
                 (*key, *_fit_row(fitted, training))
-                for fitted in fit_all(training, for_horizon)
+                for fitted in fit_all(
+                    training,
+                    for_horizon,
+                    tell=lambda line, place=place: tell(f"{place}: {line}"),
+                )
             ]
     return pd.DataFrame(rows, columns=list(_FIT_COLUMNS)).astype(_FIT_COLUMNS)
 
@@ -216,6 +268,27 @@ def score_customers(
 
 
 @dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    Attributes
+    ----------
+    parameters : dict
+        What did better than the fixed parameters; empty where nothing did, or where
+        nothing was searched for.
+    trials_count : int
+    fixed_log_loss, least_log_loss : float
+        Of the fixed parameters and of the best, on customers of the newest training
+        date; NaN without a search.
+    """
+
+    parameters: Parameters = field(default_factory=dict)
+    trials_count: int = 0
+    fixed_log_loss: float = np.nan
+    least_log_loss: float = np.nan
+
+
+@dataclass(frozen=True)
 class Fitted:
     """One candidate, fitted, or why it was not.
 
@@ -226,12 +299,18 @@ class Fitted:
         What it learned, with its ``calibrator``; empty where there is nothing at all.
     status, note : str
         One of :data:`CANDIDATE_STATUSES`, and in words.
+    search : Search
+    average_precision, brier_skill : float
+        Of the training rows, each scored by a model that had not seen the customer.
     """
 
     model_name: str
     document: Document
     status: str = "ok"
     note: str = ""
+    search: Search = field(default_factory=Search)
+    average_precision: float = np.nan
+    brier_skill: float = np.nan
 
 
 def training_rows(examples: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
@@ -246,6 +325,7 @@ def fit_all(
     rows: pd.DataFrame,
     settings: Settings,
     candidates: "dict[str, Candidate] | None" = None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> list[Fitted]:
     """Fit every candidate on one set of training rows, in rising order.
 
@@ -256,6 +336,8 @@ def fit_all(
     settings : Settings
     candidates : dict of str to Candidate
         Ours, if not given.
+    tell : function
+        Called with a line before the first search and after each.
 
     Returns
     -------
@@ -269,7 +351,12 @@ def fit_all(
         refusal = "no_training_rows", "no outcome was known by the origin"
         return [Fitted(name, {}, *refusal) for name in ["base_rate", *names]]
     base = base_rate(labels)
-    fitted = [Fitted("base_rate", base)]
+    rows = encoding.cleaned(
+        rows, list(settings.numeric_features), list(settings.categories)
+    )
+    folds, share = rows["fold"].to_numpy(), float(labels.mean())
+    fitted = [Fitted("base_rate", base, average_precision=share, brier_skill=0.0)]
+    tell(f"learning from {len(labels):,} rows, {settings.trials} trials each")
     rarer = calibration.rarer(labels)
     if rarer < calibration.MINIMUM_RARER:
         status = "one_class" if rarer == 0 else "too_few_of_a_class"
@@ -278,7 +365,13 @@ def fit_all(
 
     unseen: dict[str, np.ndarray] = {}
     for name, candidate in candidates.items():
+        search = Search()
         try:
+            if candidate.family and settings.trials:
+                search = search_parameters(candidate.family, rows, settings)
+                tell(_told(name, search))
+                found_fit = partial(candidate.fit, parameters=search.parameters)
+                candidate = replace(candidate, fit=found_fit)
             found = unseen_margins(candidate, rows, settings)
             document = {
                 **candidate.fit(rows, settings),
@@ -292,9 +385,10 @@ def fit_all(
             fitted.append(Fitted(name, base, status="not_fitted", note=told))
         else:
             unseen[name] = found
-            fitted.append(Fitted(name, document))
+            quality = _quality(found, labels, folds, base)
+            fitted.append(Fitted(name, document, search=search, **quality))
     try:
-        fitted.append(_mean_of_two(fitted, unseen, labels, base, candidates))
+        fitted.append(_mean_of_two(fitted, unseen, labels, folds, base, candidates))
     except Refused as refused:
         fitted.append(Fitted("mean_of_two", base, refused.status, refused.note))
     return fitted
@@ -347,7 +441,12 @@ def margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
     array of float, shape (n,)
         NaN where it has nothing to say.
     """
-    return np.round(_MARGINS[document["kind"]](document, rows), SCORE_DECIMALS)
+    say = _MARGINS[document["kind"]]
+    parts = [
+        say(document, rows.iloc[start : start + CUSTOMERS_AT_A_TIME])
+        for start in range(0, max(len(rows), 1), CUSTOMERS_AT_A_TIME)
+    ]
+    return np.round(np.concatenate(parts), SCORE_DECIMALS)
 
 
 def base_rate(labels: np.ndarray) -> Document:
@@ -395,42 +494,290 @@ def fit_purchase_model(rows: pd.DataFrame, settings: Settings) -> Document:
     }
 
 
-def fit_logistic_six(rows: pd.DataFrame, settings: Settings) -> Document:
-    """Fit a logistic regression on six features that most companies have."""
+@dataclass(frozen=True)
+class Family:
+    """Models that learn from a matrix, by parameters that can be searched for.
+
+    Attributes
+    ----------
+    kind : str
+        How the document is read.
+    encoder : function
+        From rows and settings to an encoder.
+    matrix : function
+        From an encoder and rows to numbers.
+    train : function
+        From numbers, labels, parameters and settings to what was learned.
+    log_odds : function
+        From what was learned and numbers to log-odds.
+    fixed : dict
+    space : dict
+        Of some of the fixed parameters the least, the most, and whether on a
+        logarithmic scale.
+    """
+
+    kind: str
+    encoder: Callable[[pd.DataFrame, Settings], Document]
+    matrix: Callable[[Document, pd.DataFrame], np.ndarray]
+    train: Callable[[np.ndarray, np.ndarray, Parameters, Settings], Document]
+    log_odds: Callable[[Document, np.ndarray], np.ndarray]
+    fixed: Parameters
+    space: dict[str, tuple]
+
+
+def fit_family(
+    family: Family,
+    rows: pd.DataFrame,
+    settings: Settings,
+    parameters: Parameters | None = None,
+) -> Document:
+    """Fit a model of a family, by its fixed parameters where none are given."""
+    encoder = family.encoder(rows, settings)
+    matrix = family.matrix(encoder, rows)
+    if matrix.shape[1] == 0:
+        raise Refused("no_features", "no feature differs on the training rows")
+    chosen = {**family.fixed, **(parameters or {})}
+    return {
+        "kind": family.kind,
+        "encoder": encoder,
+        "columns": encoding.column_names(encoder, with_nulls=family.kind == "weights"),
+        "parameters": chosen,
+        **family.train(matrix, rows["label"].to_numpy(bool), chosen, settings),
+    }
+
+
+def search_parameters(family: Family, rows: pd.DataFrame, settings: Settings) -> Search:
+    """Look for parameters that tell a later date of other customers better.
+
+    Parameters
+    ----------
+    family : Family
+    rows : DataFrame
+        Training rows.
+    settings : Settings
+        ``trials`` sets of parameters are tried, drawn with ``seed``, after the fixed.
+
+    Returns
+    -------
+    Search
+        Without trials where the rows cannot tell: one date, or too few of a class.
+    """
+    import optuna  # here, since most that is done needs none of it
+
+    parts = []
+    for learning, judging in time_folds(rows, settings.seed):
+        encoder = family.encoder(rows[learning], settings)
+        parts.append(
+            [
+                (family.matrix(encoder, part), part["label"].to_numpy(bool))
+                for part in (rows[learning], rows[judging])
+            ]
+        )
+    if not parts or any(learned[0].shape[1] == 0 for learned, _ in parts):
+        return Search()
+
+    def loss(trial: optuna.Trial) -> float:
+        parameters = {**family.fixed, **_drawn(trial, family.space)}
+        odds = [
+            family.log_odds(family.train(*learned, parameters, settings), judged[0])
+            for learned, judged in parts
+        ]
+        happened = np.concatenate([judged[1] for _, judged in parts])
+        return round(_mean_log_loss(np.concatenate(odds), happened), SCORE_DECIMALS)
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.TPESampler(
+        seed=settings.seed, n_startup_trials=max(settings.trials // 2, 1)
+    )
+    study = optuna.create_study(sampler=sampler)
+    study.enqueue_trial({name: family.fixed[name] for name in family.space})
+    study.optimize(loss, n_trials=settings.trials + 1)
+    best, fixed = study.best_trial, study.trials[0]
+    is_better = best.value < fixed.value
+    return Search(
+        parameters=_drawn(best, family.space) if is_better else {},
+        trials_count=settings.trials,
+        fixed_log_loss=fixed.value,
+        least_log_loss=best.value,
+    )
+
+
+def time_folds(rows: pd.DataFrame, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Cut training rows by time, and by customer.
+
+    Half of the customers are learned from on the older dates, and the others judged on
+    the newest; then the other way round. The windows of the dates overlap, so that a
+    customer on both sides would give the answer away.
+
+    Parameters
+    ----------
+    rows : DataFrame
+    seed : int
+        Customers are drawn with it, so many that :data:`SEARCH_ROWS` suffice.
+
+    Returns
+    -------
+    list of (array of bool, array of bool)
+        Rows to learn from and rows to judge; none where there are too few of a class.
+    """
+    is_newest = (rows["as_of_date"] == rows["as_of_date"].max()).to_numpy()
+    codes, customers = pd.factorize(rows["customer_id"], sort=True)
+    place = np.random.default_rng(seed).permutation(len(customers))[codes]
+    share = min(1.0, SEARCH_ROWS / max(np.count_nonzero(~is_newest) / 2, 1))
+    half = int(len(customers) * share / 2)
+    halves = place < half, (place >= half) & (place < 2 * half)
+    labels = rows["label"].to_numpy(bool)
+    folds = [
+        (learning & ~is_newest, judging & is_newest)
+        for learning, judging in (halves, halves[::-1])
+    ]
+    is_enough = all(
+        calibration.rarer(labels[part]) >= calibration.MINIMUM_RARER
+        for part in (*(learning for learning, _ in folds), folds[0][1] | folds[1][1])
+    )
+    return folds if is_enough else []
+
+
+def _drawn(trial: Any, space: dict[str, tuple]) -> Parameters:
+    """Read parameters of a trial, rounded to what anyone would write down."""
+    drawn = {}
+    for name, (least, most, is_logarithmic) in space.items():
+        if name in trial.params:
+            value = trial.params[name]
+        elif isinstance(least, int):
+            value = trial.suggest_int(name, least, most)
+        else:
+            value = trial.suggest_float(name, least, most, log=is_logarithmic)
+        drawn[name] = value if isinstance(value, int) else float(f"{value:.4g}")
+    return drawn
+
+
+def _told(name: str, search: Search) -> str:
+    if not search.trials_count:
+        return f"{name}: too little to search on, the fixed parameters stay"
+    found = json.dumps(search.parameters) if search.parameters else "nothing better"
+    return (
+        f"{name}: {found} in {search.trials_count} trials, log loss "
+        f"{search.least_log_loss:.4f} against {search.fixed_log_loss:.4f}"
+    )
+
+
+def _six_encoder(rows: pd.DataFrame, settings: Settings) -> Document:
     wanted = [name for name in SIX_FEATURES if name in settings.numeric_features]
     encoder = encoding.fit_encoder(rows, wanted, [])
-    encoder["numeric"] = encoder["numeric"][:6]
-    return _fit_weights(encoder, rows)
+    return {**encoder, "numeric": encoder["numeric"][:6]}
 
 
-def fit_logistic(rows: pd.DataFrame, settings: Settings) -> Document:
-    """Fit a logistic regression on all features."""
-    return _fit_weights(_full_encoder(rows, settings), rows)
-
-
-def fit_trees(rows: pd.DataFrame, settings: Settings) -> Document:
-    """Fit boosted trees on all features."""
-    encoder = _full_encoder(rows, settings)
-    names = encoding.column_names(encoder, with_nulls=False)
-    if not names:
-        raise Refused("no_features", _NO_FEATURES)
-    matrix = xgboost.DMatrix(
-        encoding.plain_matrix(encoder, rows),
-        label=rows["label"].to_numpy(float),
-        nthread=settings.threads,
+def _full_encoder(rows: pd.DataFrame, settings: Settings) -> Document:
+    return encoding.fit_encoder(
+        rows, list(settings.numeric_features), list(settings.categories)
     )
-    parameters = {
-        **TREE_PARAMETERS,
-        "nthread": settings.threads,
-        "seed": settings.seed,
-    }
-    trees = xgboost.train(parameters, matrix, num_boost_round=TREES)
+
+
+def _train_weights(
+    matrix: np.ndarray, labels: np.ndarray, parameters: Parameters, settings: Settings
+) -> Document:
+    model = LogisticRegression(**parameters, solver="newton-cholesky", tol=1e-8)
+    model.fit(matrix, labels)
     return {
-        "kind": "trees",
-        "encoder": encoder,
-        "columns": names,
-        "trees": json.loads(bytes(trees.save_raw("json"))),
+        "intercept": round(float(model.intercept_[0]), SCORE_DECIMALS),
+        "weights": np.round(model.coef_[0], SCORE_DECIMALS).tolist(),
     }
+
+
+def _weigh(learned: Document, matrix: np.ndarray) -> np.ndarray:
+    return matrix @ np.array(learned["weights"]) + learned["intercept"]
+
+
+def _train_trees(
+    matrix: np.ndarray, labels: np.ndarray, parameters: Parameters, settings: Settings
+) -> Document:
+    data = xgboost.DMatrix(matrix, label=labels, nthread=settings.threads)
+    told = {name: value for name, value in parameters.items() if name != "trees"}
+    told |= {"nthread": settings.threads, "seed": settings.seed}
+    trees = xgboost.train(told, data, num_boost_round=parameters["trees"])
+    return {"trees": json.loads(bytes(trees.save_raw("json")))}
+
+
+def _walk_trees(learned: Document, matrix: np.ndarray) -> np.ndarray:
+    trees = xgboost.Booster({"nthread": 1})
+    trees.load_model(bytearray(json.dumps(learned["trees"]), "utf-8"))
+    return trees.inplace_predict(matrix, predict_type="margin").astype(float)
+
+
+def _lightgbm() -> Any:
+    """Load LightGBM, which needs a library of the system that may not be there."""
+    try:
+        import lightgbm
+    except (ImportError, OSError) as error:
+        told = str(error).splitlines()[0]
+        raise Refused("not_fitted", f"LightGBM cannot be loaded: {told}") from error
+    return lightgbm
+
+
+def _train_leaves(
+    matrix: np.ndarray, labels: np.ndarray, parameters: Parameters, settings: Settings
+) -> Document:
+    lightgbm = _lightgbm()
+    told = {name: value for name, value in parameters.items() if name != "trees"}
+    told |= {
+        "num_threads": settings.threads,
+        "seed": settings.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    data = lightgbm.Dataset(matrix, label=labels, params=told)
+    try:
+        trees = lightgbm.train(told, data, num_boost_round=parameters["trees"])
+    except lightgbm.basic.LightGBMError as error:
+        raise Refused("not_fitted", str(error).splitlines()[0]) from error
+    # what it was told stands in the document already, and threads are no part of it
+    text, _, _ = trees.model_to_string().partition("\nparameters:")
+    return {"text": f"{text}\npandas_categorical:null\n"}
+
+
+def _walk_leaves(learned: Document, matrix: np.ndarray) -> np.ndarray:
+    trees = _lightgbm().Booster(model_str=learned["text"])
+    return trees.predict(matrix, raw_score=True, num_threads=1)
+
+
+def _logistic_family(encoder: Callable) -> Family:
+    return Family(
+        kind="weights",
+        encoder=encoder,
+        matrix=encoding.scaled_matrix,
+        train=_train_weights,
+        log_odds=_weigh,
+        fixed=LOGISTIC_PARAMETERS,
+        space=LOGISTIC_SPACE,
+    )
+
+
+#: Logistic regression on six features that most companies have, and on all; boosted
+#: trees that grow level by level, and leaf by leaf.
+FAMILIES = {
+    "logistic_six": _logistic_family(_six_encoder),
+    "logistic": _logistic_family(_full_encoder),
+    "xgboost": Family(
+        kind="trees",
+        encoder=_full_encoder,
+        matrix=encoding.plain_matrix,
+        train=_train_trees,
+        log_odds=_walk_trees,
+        fixed=TREE_PARAMETERS,
+        space=TREE_SPACE,
+    ),
+    "lightgbm": Family(
+        kind="leaves",
+        encoder=_full_encoder,
+        matrix=encoding.plain_matrix,
+        train=_train_leaves,
+        log_odds=_walk_leaves,
+        fixed=LEAF_PARAMETERS,
+        space=LEAF_SPACE,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -442,19 +789,23 @@ class Candidate:
     fit : function
     is_statistical : bool
         Whether its margins are log-odds, so that they can be averaged with others'.
+    family : Family, optional
+        Whose parameters can be searched for; ``fit`` then takes ``parameters`` too.
     """
 
-    fit: Callable[[pd.DataFrame, Settings], Document]
+    fit: Callable[..., Document]
     is_statistical: bool = True
+    family: Family | None = None
 
 
 #: In rising order.
 CANDIDATES = {
     "recency_rule": Candidate(fit_recency, is_statistical=False),
     "bg_nbd": Candidate(fit_purchase_model),
-    "logistic_six": Candidate(fit_logistic_six),
-    "logistic": Candidate(fit_logistic),
-    "xgboost": Candidate(fit_trees),
+    **{
+        name: Candidate(partial(fit_family, family), family=family)
+        for name, family in FAMILIES.items()
+    },
 }
 
 _FIT_COLUMNS = {
@@ -470,6 +821,12 @@ _FIT_COLUMNS = {
     "positives_count": int,
     "calibration_method": str,
     "calibration_rows_count": int,
+    "parameters": str,
+    "trials_count": int,
+    "fixed_log_loss": float,
+    "least_log_loss": float,
+    "folds_average_precision": float,
+    "folds_brier_skill": float,
     "model_document": str,
     "library_version": str,
 }
@@ -501,6 +858,12 @@ def _fit_row(fitted: Fitted, rows: pd.DataFrame) -> tuple:
         int(rows["label"].sum()),
         calibrator["method"],
         calibrator.get("rows", 0),
+        json.dumps(fitted.document.get("parameters", {}), sort_keys=True),
+        fitted.search.trials_count,
+        fitted.search.fixed_log_loss,
+        fitted.search.least_log_loss,
+        fitted.average_precision,
+        fitted.brier_skill,
         text if fitted.document else "",
         __version__,
     )
@@ -560,6 +923,7 @@ def _mean_of_two(
     fitted: list[Fitted],
     unseen: dict[str, np.ndarray],
     labels: np.ndarray,
+    folds: np.ndarray,
     base: Document,
     candidates: "dict[str, Candidate]",
 ) -> Fitted:
@@ -584,11 +948,40 @@ def _mean_of_two(
         "base_margin": base["margin"],
         "calibrator": _calibrator_of(found, labels),
     }
-    return Fitted("mean_of_two", document, note=" and ".join(best))
+    quality = _quality(found, labels, folds, base)
+    return Fitted("mean_of_two", document, note=" and ".join(best), **quality)
+
+
+def _quality(
+    found: np.ndarray, labels: np.ndarray, folds: np.ndarray, base: Document
+) -> dict[str, float]:
+    """Measure scores of strangers, calibrated on strangers too.
+
+    The calibrator that is kept has seen all of these rows, and would show some skill
+    where there is none.
+    """
+    says = ~np.isnan(found)
+    probability = np.full(len(labels), expit(base["margin"]))
+    for fold in np.unique(folds):
+        others = says & (folds != fold)
+        asked = says & (folds == fold)
+        if calibration.rarer(labels[others]) >= calibration.MINIMUM_RARER:
+            learned = calibration.fit_calibrator(found[others], labels[others])
+            probability[asked] = calibration.calibrated(learned, found[asked])
+    ranks = np.where(says, found, base["margin"])
+    share = float(labels.mean())
+    brier = float(np.mean((probability - labels) ** 2))
+    return {
+        "average_precision": round(float(average_precision_score(labels, ranks)), 12),
+        "brier_skill": round(1 - brier / (share * (1 - share)), 12),
+    }
 
 
 def _log_loss(found: np.ndarray, labels: np.ndarray, base: Document) -> float:
-    odds = np.where(np.isnan(found), base["margin"], found)
+    return _mean_log_loss(np.where(np.isnan(found), base["margin"], found), labels)
+
+
+def _mean_log_loss(odds: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(np.logaddexp(0, np.where(labels, -odds, odds))))
 
 
@@ -602,27 +995,6 @@ def _silence(names: list[str], rows: pd.DataFrame) -> np.ndarray:
 def _papers_history(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x, t_x, T = (encoding.numbers(rows, name) for name in PURCHASE_FEATURES)
     return x, t_x / 7, T / 7
-
-
-def _full_encoder(rows: pd.DataFrame, settings: Settings) -> dict[str, Any]:
-    return encoding.fit_encoder(
-        rows, list(settings.numeric_features), list(settings.categories)
-    )
-
-
-def _fit_weights(encoder: dict[str, Any], rows: pd.DataFrame) -> Document:
-    matrix = encoding.scaled_matrix(encoder, rows)
-    if matrix.shape[1] == 0:
-        raise Refused("no_features", _NO_FEATURES)
-    model = LogisticRegression(C=0.05, solver="newton-cholesky", tol=1e-8)
-    model.fit(matrix, rows["label"].to_numpy(bool))
-    return {
-        "kind": "weights",
-        "encoder": encoder,
-        "columns": encoding.column_names(encoder, with_nulls=True),
-        "intercept": round(float(model.intercept_[0]), SCORE_DECIMALS),
-        "weights": np.round(model.coef_[0], SCORE_DECIMALS).tolist(),
-    }
 
 
 def _constant_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
@@ -648,16 +1020,10 @@ def _purchase_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
     return found
 
 
-def _weight_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
-    matrix = encoding.scaled_matrix(document["encoder"], rows)
-    return matrix @ np.array(document["weights"]) + document["intercept"]
-
-
-def _tree_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
-    trees = xgboost.Booster({"nthread": 1})
-    trees.load_model(bytearray(json.dumps(document["trees"]), "utf-8"))
-    matrix = xgboost.DMatrix(encoding.plain_matrix(document["encoder"], rows))
-    return trees.predict(matrix, output_margin=True).astype(float)
+def _family_margins(
+    family: Family, document: Document, rows: pd.DataFrame
+) -> np.ndarray:
+    return family.log_odds(document, family.matrix(document["encoder"], rows))
 
 
 def _mean_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
@@ -668,7 +1034,6 @@ _MARGINS = {
     "constant": _constant_margins,
     "silence": _silence_margins,
     "purchases": _purchase_margins,
-    "weights": _weight_margins,
-    "trees": _tree_margins,
     "mean": _mean_margins,
+    **{family.kind: partial(_family_margins, family) for family in FAMILIES.values()},
 }

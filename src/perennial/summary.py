@@ -34,7 +34,7 @@ where population = 'all' and target = 'amount' and metric = 'total_error'
 order by horizon_days, as_of_date
 """
 
-# of the newest origin the candidate whose probabilities came closest
+# of the newest origin the candidate that is published for it, chosen without it
 _CHURN = """
 with wide as (
     select task, as_of_date, horizon_days, model_name,
@@ -42,16 +42,20 @@ with wide as (
         any_value(metric_value) filter (where metric = 'brier_skill') as skill
     from marts.churn_backtest_metrics
     where population = (select min(population) from marts.churn_backtest_metrics)
-        and model_name <> 'base_rate'
     group by all
 )
-select task, as_of_date, horizon_days, model_name, auc, skill
+select wide.task, as_of_date, wide.horizon_days, wide.model_name, auc, skill
 from wide
-where auc is not null
+inner join marts.churn_backtest_choices as choices
+    on wide.task = choices.task
+    and wide.horizon_days = choices.horizon_days
+    and wide.as_of_date = choices.origin_date
+    and wide.model_name = choices.model_name
+where auc is not null and is_published
 qualify row_number() over (
-    partition by task order by as_of_date desc, horizon_days, skill desc, model_name
+    partition by wide.task order by as_of_date desc, wide.horizon_days
 ) = 1
-order by task
+order by wide.task
 """
 
 _COUNTS = """
@@ -87,7 +91,7 @@ def summary(project: Project) -> str:
         values = connection.execute(_VALUES).fetchall()
         backtest = connection.execute(_BACKTEST).fetchall()
         # a build can leave the models out
-        has_models = "churn_backtest_metrics" in marts
+        has_models = "churn_backtest_choices" in marts
         churn = connection.execute(_CHURN).fetchall() if has_models else []
         counts = connection.execute(_COUNTS).fetchone()
         example = example_customer(connection)

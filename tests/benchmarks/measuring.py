@@ -44,7 +44,8 @@ def measured(code: str) -> dict:
     ended = watched([sys.executable, "-c", timed])
     if ended.exit_code:
         sys.exit(f"the measured code failed:\n{code}\n{ended.output}")
-    return {**ended.figures, "seconds": float(ended.output.split()[-1])}
+    seconds = float(ended.output.split()[-1])
+    return {**ended.figures, "seconds": seconds, "output": ended.output}
 
 
 def make_company(folder: Path, customers: int, months: int) -> dict:

@@ -1,4 +1,4 @@
-"""How fast this machine reads events, makes the demo company and builds features.
+"""How fast this machine reads events, builds features, fits models and scores.
 
 Writes what it measured into docs/performance.md. `make bench` runs it.
 """
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+from churn import measure_churn
 from features import SMALLER, FeatureBench, table_of_features
 from measuring import (
     ROOT,
@@ -83,7 +84,7 @@ EVENT_PATH = (
 )
 
 #: In this order: the features are built of the company that was made before.
-PARTS = ("events", "company", "features", "peers")
+PARTS = ("events", "company", "features", "churn", "peers")
 
 STAGING_OF_EVENTS = (
     "--select",
@@ -118,6 +119,8 @@ def main() -> None:
         smaller = FeatureBench(folder, SMALLER[arguments.size]).measure()
         figures = FeatureBench(folder, arguments.size).measure()
         write_part("features", figures["told_of"], table_of_features(figures, smaller))
+    if "churn" in parts:
+        measure_churn(folder)
     if "peers" in parts:
         rows = PeerBench(folder, arguments.size).measure()
         write_part("peers", "Seed 7, no shocks", table_of_peers(rows))

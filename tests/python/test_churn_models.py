@@ -4,14 +4,16 @@ import dataclasses
 import functools
 import json
 import re
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 import xgboost
-from conftest import ROOT
-from scipy.special import expit
+from conftest import ROOT, Build, run_build
+from scipy.special import expit, logit
 from sklearn import metrics
+from sklearn.linear_model import LogisticRegression
 
 from perennial import calibration, churn, encoding
 from perennial.simulate import simulate_purchases
@@ -31,7 +33,8 @@ NUMERIC = (
     "always_the_same",
 )
 SETTINGS = churn.Settings(NUMERIC, ("plan",), horizon_days=90)
-STATISTICAL = ["bg_nbd", "logistic_six", "logistic", "xgboost", "mean_of_two"]
+TREES = ["xgboost", "lightgbm"]
+STATISTICAL = ["bg_nbd", "logistic_six", "logistic", *TREES, "mean_of_two"]
 
 
 def company(customers: int, seed: int, dates: int = 2) -> pd.DataFrame:
@@ -211,38 +214,101 @@ def test_the_newest_origin_is_left_for_the_judgement(master, demo):
 # --- on CDNOW and on the demo company -------------------------------------------------
 
 
-def figures(built, model_name: str, metric: str, population: str) -> list[float]:
-    return [
-        value
-        for (value,) in built.rows(
-            """
-            select metric_value from marts.churn_backtest_metrics
-            where model_name = ? and metric = ? and population = ?
-                and horizon_days in (90, 91) order by as_of_date
-            """,
-            model_name,
-            metric,
-            population,
-        )
-    ]
+@functools.cache
+def published(built: Build, population: str, task: str = "churn") -> pd.DataFrame:
+    """What the model published for an origin said there, with its metrics by date."""
+    return built.frame(
+        f"""
+        select metrics.as_of_date, metrics.model_name, metrics.metric,
+            metrics.metric_value
+        from marts.churn_backtest_metrics as metrics
+        inner join marts.churn_backtest_choices as choices
+            on metrics.task = choices.task
+            and metrics.horizon_days = choices.horizon_days
+            and metrics.as_of_date = choices.origin_date
+            and metrics.model_name = choices.model_name
+        where is_published and population = '{population}'
+            and metrics.task = '{task}' and metrics.horizon_days in (90, 91)
+        """
+    ).pivot_table("metric_value", ["as_of_date", "model_name"], "metric")
 
 
+def precision_of_who_stayed(built: Build, is_model: str) -> np.ndarray:
+    """Average precision of the class active on each date, of all customers."""
+    told = built.frame(
+        f"""
+        select as_of_date, is_positive, raw_score
+        from evaluations.eval_churn_predictions as said
+        inner join marts.churn_backtest_choices as choices
+            on said.task = choices.task
+            and said.horizon_days = choices.horizon_days
+            and said.as_of_date = choices.origin_date
+            and said.model_name = choices.model_name
+        where population = 'all' and said.horizon_days = 91 and {is_model}
+        """
+    )
+    return np.array(
+        [
+            metrics.average_precision_score(~group["is_positive"], -group["raw_score"])
+            for _, group in told.groupby("as_of_date")
+        ]
+    )
+
+
+@pytest.mark.calibration
 def test_cdnow_gives_what_a_careful_model_gives_there(master):
     """Who orders again within 91 days, of all customers, on three dates."""
-    of = functools.partial(figures, master, "mean_of_two", population="all")
-    auc = of("roc_auc")
-    assert len(auc) == 3
-    assert all(np.array(auc) >= [0.77, 0.80, 0.83])
-    assert np.mean(auc) >= 0.805
-    assert np.mean(of("brier_score")) <= 0.105
-    assert np.mean(of("expected_calibration_error")) <= 0.025
-    assert np.mean(of("brier_skill")) >= 0.225
+    of = published(master, "all")
+    print(of.round(4).to_string())  # and whatever it is of customers in scope
+    print(published(master, "in_scope").round(4).to_string())
+    assert len(of) == 3
+    assert all(of["roc_auc"].to_numpy() >= [0.77, 0.80, 0.83])
+    assert of["roc_auc"].mean() >= 0.805
+    assert of["brier_score"].mean() <= 0.105
+    assert of["expected_calibration_error"].mean() <= 0.025
+    assert of["brier_skill"].mean() >= 0.225
+    ours = precision_of_who_stayed(master, "is_published")
+    silence = precision_of_who_stayed(master, "said.model_name = 'recency_rule'")
+    assert len(ours) == len(silence) == 3
+    assert ours.mean() >= silence.mean() + 0.07
+    assert all(ours >= silence + 0.05)
 
 
 def test_of_who_was_there_to_lose_less_can_be_told(master):
     """Figures of all flatter: who is silent for long is easy to tell."""
-    there = figures(master, "mean_of_two", "roc_auc", "in_scope")
-    assert all(0.65 < auc < 0.76 for auc in there)
+    there = published(master, "in_scope")
+    assert all(there["roc_auc"].between(0.65, 0.76))
+    assert all(there["brier_skill"] > 0.1)
+
+
+def test_one_candidate_is_published_for_an_origin(master, demo):
+    """Looked at again in Python: by earlier origins alone, by a whole horizon."""
+    for built, population in ((master, "all"), (demo, "in_scope")):
+        choices = built.frame("select * from marts.churn_backtest_choices")
+        judged = built.frame(
+            f"""
+            select task, horizon_days, model_name, as_of_date, metric, metric_value
+            from marts.churn_backtest_metrics where population = '{population}'
+                and metric in ('average_precision', 'brier_skill')
+            """
+        )
+        origins = choices.groupby(["task", "horizon_days", "origin_date"])
+        assert (origins["is_published"].sum() == 1).all()
+        bases = set()
+        for (task, days, origin), group in origins:
+            earlier = judged[
+                (judged["task"] == task)
+                & (judged["horizon_days"] == days)
+                & (judged["as_of_date"] + pd.Timedelta(days=days) <= origin)
+            ]
+            bases |= {(is_first := earlier.empty, *group["chosen_on"].unique())}
+            if is_first:
+                continue
+            means = earlier.pivot_table("metric_value", "model_name", "metric")
+            skilled = means[means["brier_skill"] > 0]
+            chosen = group[group["is_published"]]["model_name"].item()
+            assert chosen == skilled["average_precision"].idxmax()
+        assert bases == {(True, "training_folds"), (False, "earlier_origins")}
 
 
 def test_on_the_demo_the_models_stay_below_the_truth(demo):
@@ -254,7 +320,7 @@ def test_on_the_demo_the_models_stay_below_the_truth(demo):
             churn_probability_90d as truth
         from evaluations.eval_churn_predictions
         inner join {truth} using (customer_id, as_of_date)
-        where horizon_days = 90 and model_name = 'xgboost'
+        where horizon_days = 90 and model_name = 'mean_of_two'
         """
     )
     for _, group in frame.groupby("as_of_date"):
@@ -262,6 +328,223 @@ def test_on_the_demo_the_models_stay_below_the_truth(demo):
         ours = metrics.roc_auc_score(group["is_positive"], group["raw_score"])
         assert 0.7 < ours < best + 0.03
     assert frame["as_of_date"].nunique() == 4
+
+
+@pytest.fixture(scope="module")
+def small_demo(tmp_path_factory) -> Build:
+    """The demo company in its small size, and both tasks that it has an answer to."""
+    built = run_build(
+        tmp_path_factory.mktemp("small-churn"),
+        connector="demo",
+        settings={
+            "demo_size": "small",
+            "demo_seed": 7,
+            "demo_shocks": [],
+            "horizons_days": [90],
+            "tasks": ["churn", "expansion"],
+        },
+        selection=["--select", "+churn_backtest_choices", "--exclude", "test_type:*"],
+    )
+    assert built.exit_code == 0, built.output + built.errors
+    return built
+
+
+def slope(odds: np.ndarray, labels: np.ndarray) -> float:
+    """Slope of a logistic regression of what happened on what was said."""
+    return LogisticRegression(C=np.inf).fit(odds[:, None], labels).coef_[0, 0]
+
+
+@pytest.fixture(scope="module")
+def beside_the_truth(small_demo) -> pd.DataFrame:
+    """What was published of each customer, and the probability that is true."""
+    truth = f"'{small_demo.home}/demo/truth/month_ends/*.parquet'"
+    return small_demo.frame(
+        f"""
+        select said.as_of_date, is_positive, raw_score, probability,
+            churn_probability_90d as truth
+        from evaluations.eval_churn_predictions as said
+        inner join marts.churn_backtest_choices as choices
+            on said.task = choices.task
+            and said.horizon_days = choices.horizon_days
+            and said.as_of_date = choices.origin_date
+            and said.model_name = choices.model_name
+        inner join {truth} as month_ends
+            on said.customer_id = month_ends.customer_id
+            and said.as_of_date = month_ends.as_of_date
+        where is_published and said.task = 'churn' and said.horizon_days = 90
+        """
+    )
+
+
+def gaps_to_the_truth(told: pd.DataFrame) -> dict:
+    """By date, the AUC of the truth less that of what was published."""
+    return {
+        date: metrics.roc_auc_score(group["is_positive"], group["truth"])
+        - metrics.roc_auc_score(group["is_positive"], group["raw_score"])
+        for date, group in told.groupby("as_of_date")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.calibration
+def test_what_is_said_of_many_customers_comes_true(beside_the_truth):
+    told = beside_the_truth
+    happened = told["is_positive"].to_numpy(bool)
+    odds = logit(told["probability"].to_numpy(float))
+    assert told["as_of_date"].nunique() == 4
+    assert 0.9 <= slope(odds, happened) <= 1.1
+    assert calibration_error(told, happened) <= 0.03
+
+
+@pytest.mark.slow
+def test_of_many_customers_most_is_learned_that_can_be(beside_the_truth):
+    """The truth knows each customer's probability, and nothing honest ranks better."""
+    gaps = gaps_to_the_truth(beside_the_truth)
+    assert len(gaps) == 4
+    assert max(gaps.values()) <= 0.04
+    assert np.mean(list(gaps.values())) <= 0.032
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="the two older dates, with fewer rows, miss it by up to .006")
+def test_almost_all_is_learned_that_can_be(beside_the_truth):
+    assert max(gaps_to_the_truth(beside_the_truth).values()) <= 0.03
+
+
+@pytest.mark.slow
+def test_a_second_task_needs_a_setting_alone(small_demo):
+    assert len(published(small_demo, "in_scope", "expansion")) == 4
+
+
+def test_what_nobody_can_tell_is_said_to_be_so(demo):
+    """Too few customers of the small company take more for anybody to learn who."""
+    examples = demo.frame(
+        """
+        select 'expansion' as task, outcomes.horizon_days, outcomes.as_of_date,
+            outcomes.customer_id, fold, is_expanded as label
+        from outcomes.outcome_expansion as outcomes
+        inner join intermediate.int_customer_folds using (customer_id)
+        where outcomes.horizon_days = 90 and is_expanded is not null
+        """
+    )
+    splits = demo.frame(
+        """
+        select 'expansion' as task, * exclude (task) from intermediate.model_splits
+        where task = 'churn' and horizon_days = 90
+        """
+    )
+    listed = demo.frame("select * from training.train_features order by feature_name")
+    features = demo.frame("select * from features.feature_store")
+    settings = demo.frame("select * from intermediate.int_settings").iloc[0]
+    fits = churn.fit_candidates(
+        splits[splits["origin_date"] == "2025-03-31"],
+        examples,
+        features,
+        churn.Settings.of(listed, settings),
+    )
+    # the rarer outcome is too rare to try parameters on
+    assert set(fits["trials_count"]) == {0}
+    skill = fits.set_index("model_name")["folds_brier_skill"]
+    assert skill["base_rate"] == 0
+    assert (skill.drop("base_rate").dropna() < 0.01).all()
+
+
+# --- a search -------------------------------------------------------------------------
+
+
+def test_a_search_judges_other_customers_on_a_later_date(rows, monkeypatch):
+    """The windows overlap: the same customer would tell the answer."""
+    folds = churn.time_folds(rows, seed=7)
+    assert len(folds) == 2
+    for learning, judging in folds:
+        learned, judged_rows = rows[learning], rows[judging]
+        assert not set(learned["customer_id"]) & set(judged_rows["customer_id"])
+        assert learned["as_of_date"].max() < judged_rows["as_of_date"].min()
+    judged_once = np.add(*(judging.astype(int) for _, judging in folds))
+    is_newest = rows["as_of_date"] == rows["as_of_date"].max()
+    assert (judged_once == is_newest).all()
+    monkeypatch.setattr(churn, "SEARCH_ROWS", 500)
+    for learning, judging in churn.time_folds(rows, seed=7):
+        assert np.count_nonzero(learning) == np.count_nonzero(judging) == 500
+
+
+@pytest.mark.parametrize(
+    "too_few",
+    [
+        lambda rows: rows[rows["as_of_date"] == rows["as_of_date"].max()],
+        lambda rows: rows.assign(label=rows.index % 4000 < 50),
+    ],
+)
+def test_rows_that_cannot_tell_are_not_searched_on(rows, too_few):
+    settings = dataclasses.replace(SETTINGS, trials=3)
+    found = churn.search_parameters(churn.FAMILIES["logistic"], too_few(rows), settings)
+    assert found.parameters == {}
+    assert found.trials_count == 0
+
+
+def searched(rows, best: float) -> churn.Search:
+    """Search where the parameter `best` is right, and a distance from it is wrong."""
+    family = dataclasses.replace(
+        churn.FAMILIES["logistic"],
+        train=lambda matrix, labels, parameters, settings: parameters,
+        log_odds=lambda learned, matrix: np.full(
+            len(matrix), -2 - abs(np.log(learned["C"] / best))
+        ),
+    )
+    return churn.search_parameters(
+        family, rows, dataclasses.replace(SETTINGS, trials=8)
+    )
+
+
+def test_where_nothing_is_better_the_fixed_parameters_stay(rows):
+    stayed = searched(rows, best=churn.LOGISTIC_PARAMETERS["C"])
+    assert (stayed.parameters, stayed.trials_count) == ({}, 8)
+    assert stayed.least_log_loss == stayed.fixed_log_loss
+    found = searched(rows, best=0.01)
+    assert 0.001 < found.parameters["C"] < 0.1
+    assert found.least_log_loss < found.fixed_log_loss
+    assert found == searched(rows, best=0.01)
+
+
+def test_what_a_search_found_is_what_is_fitted(rows):
+    told = []
+    settings = dataclasses.replace(SETTINGS, trials=3)
+    logistic = {"logistic": churn.CANDIDATES["logistic"]}
+    fitted = churn.fit_all(rows, settings, logistic, told.append)[1]
+    assert fitted.document["parameters"] == fitted.search.parameters
+    before, after = told
+    assert before == "learning from 4,000 rows, 3 trials each"
+    assert f"{fitted.search.least_log_loss:.4f}" in after
+
+
+def test_the_test_date_has_no_say_in_what_is_fitted(rows):
+    """Neither in parameters, nor in which two the mean is of."""
+    origin = pd.Timestamp("2024-06-30")
+    tested = rows[rows["as_of_date"] == rows["as_of_date"].max()]
+    all_rows = pd.concat([rows, tested.assign(as_of_date=origin)])
+    splits = pd.DataFrame(
+        {
+            "task": "churn",
+            "horizon_days": 90,
+            "origin_date": origin,
+            "as_of_date": [origin, *rows["as_of_date"].unique()],
+            "role": ["test", "train", "train"],
+        }
+    )
+    settings = dataclasses.replace(SETTINGS, trials=1)
+
+    def fits(labels_of_the_test_date: pd.Series) -> pd.DataFrame:
+        examples = all_rows[["customer_id", "as_of_date", "fold"]].assign(
+            task="churn",
+            horizon_days=90,
+            label=[*rows["label"], *labels_of_the_test_date],
+        )
+        features = all_rows.drop(columns=["fold", "label"])
+        return churn.fit_candidates(splits, examples, features, settings)
+
+    once, turned = fits(tested["label"]), fits(~tested["label"])
+    assert (once["candidate_status"] == "ok").all()
+    pd.testing.assert_frame_equal(once, turned)
 
 
 # --- calibration ----------------------------------------------------------------------
@@ -299,9 +582,15 @@ def test_without_the_calibrator_it_would_not(rows, held_out, monkeypatch):
 
 
 @pytest.mark.calibration
-def test_with_class_weights_it_would_not_either(rows, held_out, monkeypatch):
-    monkeypatch.setitem(churn.TREE_PARAMETERS, "scale_pos_weight", 8)
-    with pytest.raises(AssertionError, match="xgboost"):
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    list(zip(TREES, (churn.TREE_PARAMETERS, churn.LEAF_PARAMETERS), strict=True)),
+)
+def test_with_class_weights_it_would_not_either(
+    rows, held_out, monkeypatch, name, parameters
+):
+    monkeypatch.setitem(parameters, "scale_pos_weight", 8)
+    with pytest.raises(AssertionError, match=name):
         assert_is_calibrated(judged(rows, held_out), held_out["label"].to_numpy())
 
 
@@ -496,6 +785,18 @@ def test_a_library_that_gives_up_stops_nobody_else(rows, error, monkeypatch):
     assert found["mean_of_two"].status == found["logistic"].status == "ok"
 
 
+@pytest.mark.parametrize("trials", [0, 1])
+def test_without_its_library_of_the_system_lightgbm_is_refused(
+    rows, monkeypatch, trials
+):
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    settings = dataclasses.replace(SETTINGS, trials=trials)
+    found = {one.model_name: one for one in churn.fit_all(rows, settings)}
+    assert found["lightgbm"].status == "not_fitted"
+    assert found["lightgbm"].note.startswith("LightGBM cannot be loaded: ")
+    assert found["mean_of_two"].status == "ok"
+
+
 def test_one_fold_alone_calibrates_nothing(rows):
     found = statuses(rows.assign(fold=1))
     assert found.pop("base_rate") == "ok"
@@ -531,15 +832,17 @@ def test_a_refit_is_the_same_text_whatever_the_order_and_the_threads(rows):
             "role": ["test", "train", "train"],
         }
     )
-    once = churn.fit_candidates(splits, examples, features, SETTINGS)
+    settings = dataclasses.replace(SETTINGS, trials=2)
+    once = churn.fit_candidates(splits, examples, features, settings)
     again = churn.fit_candidates(
         splits.sample(frac=1, random_state=1),
         examples.sample(frac=1, random_state=2),
         features.sample(frac=1, random_state=3),
-        dataclasses.replace(SETTINGS, threads=2),
+        dataclasses.replace(settings, threads=2),
     )
     assert (once["candidate_status"] == "ok").all()
     pd.testing.assert_frame_equal(once, again)
+    assert once.set_index("model_name")["trials_count"][TREES].tolist() == [2, 2]
     later = churn.fit_candidates(splits, examples, features[:0], SETTINGS)
     assert set(later["candidate_status"]) == {"no_training_rows"}
 
@@ -566,5 +869,16 @@ def test_the_summary_tells_how_the_newest_backtest_went(demo):
     assert re.search(
         r"Backtest of churn of 2025-09-30, 90 days: \w+ ranks with an AUC of 0\.\d\d, "
         r"Brier skill \d+\.\d%",
+        demo.output,
+    )
+
+
+def test_a_build_shows_how_a_search_goes(demo):
+    assert re.search(
+        r"fit_churn: churn, 90 days, 2025-09-30: learning from [\d,]+ rows, 5 trials",
+        demo.output,
+    )
+    assert re.search(
+        r"fit_churn: churn, 90 days, 2025-09-30: lightgbm: .+ in 5 trials, log loss",
         demo.output,
     )

@@ -21,7 +21,7 @@ def home(master, demo, tmp_path_factory) -> Path:
     return warehouse.parent
 
 
-PAGES = ["README.md", "docs/settings.md", "docs/walkthrough.md"]
+PAGES = ["README.md", "docs/methods.md", "docs/settings.md", "docs/walkthrough.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -42,6 +42,7 @@ def test_a_page_says_what_the_marts_say(home, page):
         ("README.md", "-14.3%", "-14.2%"),
         ("README.md", "69,659", "69,658"),
         ("README.md", "| customers | 2,000", "| customers | 1,999"),
+        ("docs/methods.md", "0.840", "0.841"),
         ("docs/settings.md", "1 to 3650", "1 to 365"),
         ("docs/walkthrough.md", "29.33", "29.34"),
     ],
