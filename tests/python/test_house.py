@@ -225,7 +225,15 @@ def test_the_default_connector_is_the_same_everywhere():
 
 
 def tracked_text() -> list[tuple[Path, str]]:
-    skip = {".git", "target", "logs", "build", "warehouse", "dbt_packages"}
+    skip = {
+        ".git",
+        ".hypothesis",
+        "target",
+        "logs",
+        "build",
+        "warehouse",
+        "dbt_packages",
+    }
     # connectors that a person wrote with `perennial init` are theirs
     theirs = [
         path
