@@ -34,11 +34,18 @@ LAYERS = {
             "evaluations",
         },
     ),
+    "registry": (
+        "",
+        {
+            *("intermediate", "features", "outcomes", "training", "evaluations"),
+            "registry",
+        },
+    ),
     "marts": (
         "",
         {
-            *("input", "intermediate", "features", "outcomes"),
-            *("fits", "scores", "evaluations"),
+            *("seeds", "input", "intermediate", "features", "outcomes"),
+            *("fits", "scores", "evaluations", "registry"),
         },
     ),
 }
@@ -49,6 +56,7 @@ PLAIN_NOUNS = {
     "excluded_rows": "the other half of what people look for then",
     "model_splits": "the dates of every model, which the docs call by this name",
     "feature_store": "the features of all themes, under the name that the field has",
+    "retrain_decision": "what people look for when they ask why a model was fitted",
     "feature_statistics": "what the features were like, which no row of one is about",
 }
 
