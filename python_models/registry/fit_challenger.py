@@ -1,7 +1,7 @@
 """What was fitted in this run to score. Grain: task, horizon, model."""
 
 from perennial.churn import Settings
-from perennial.registry import fit_for_today
+from perennial.registry import fit_to_score
 
 
 def model(dbt, session):
@@ -15,7 +15,7 @@ def model(dbt, session):
     store = dbt.ref("feature_store").join(dates, "customer_id, as_of_date", how="semi")
     columns = ["customer_id", "as_of_date", *listed["feature_name"]]
 
-    fits = fit_for_today(
+    fits = fit_to_score(
         splits.df(),
         examples.df(),
         store.project(", ".join(columns)).df(),

@@ -1,6 +1,6 @@
 """What the models that stand say today. Grain: task, horizon, customer, role."""
 
-from perennial.registry import score_today
+from perennial.registry import score_with_models
 
 
 def model(dbt, session):
@@ -10,7 +10,7 @@ def model(dbt, session):
     store = dbt.ref("feature_store").join(dates, "customer_id, as_of_date", how="semi")
     columns = ["customer_id", "as_of_date", *listed["feature_name"]]
 
-    scores = score_today(
+    scores = score_with_models(
         population.df(),
         store.project(", ".join(columns)).df(),
         dbt.ref("current_models").df(),

@@ -43,7 +43,7 @@ MOST_AUC_SPREAD = 0.10
 Frame = pd.DataFrame
 
 
-def fit_for_today(
+def fit_to_score(
     splits: Frame,
     examples: Frame,
     features: Frame,
@@ -118,7 +118,7 @@ def checked_document(model_id: str, document: str, sha256: str) -> churn.Documen
     return json.loads(document)
 
 
-def score_today(population: Frame, features: Frame, models: Frame) -> Frame:
+def score_with_models(population: Frame, features: Frame, models: Frame) -> Frame:
     """Apply the models that stand to the customers of the score date.
 
     Parameters
@@ -173,7 +173,7 @@ def apply_model(model: Any, customers: Frame) -> dict[str, Any]:
     Returns
     -------
     dict
-        The columns that :func:`score_today` adds.
+        The columns that :func:`score_with_models` adds.
 
     Raises
     ------

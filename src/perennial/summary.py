@@ -34,7 +34,7 @@ where population = 'all' and target = 'amount' and metric = 'total_error'
 order by horizon_days, as_of_date
 """
 
-# of the newest origin the candidate whose probabilities came closest
+# what the chosen candidate showed on the newest origin, which it was chosen without
 _CHURN = """
 with wide as (
     select task, as_of_date, horizon_days, model_name,
@@ -45,13 +45,18 @@ with wide as (
         and model_name <> 'base_rate'
     group by all
 )
-select task, as_of_date, horizon_days, model_name, auc, skill
+select
+    wide.task, wide.as_of_date, wide.horizon_days, wide.model_name, wide.auc, wide.skill
 from wide
-where auc is not null
+inner join marts.churn_leaderboard as leaderboard
+    on wide.task = leaderboard.task
+    and wide.horizon_days = leaderboard.horizon_days
+    and wide.model_name = leaderboard.model_name
+where wide.auc is not null and leaderboard.is_chosen
 qualify row_number() over (
-    partition by task order by as_of_date desc, horizon_days, skill desc, model_name
+    partition by wide.task order by wide.as_of_date desc, wide.horizon_days
 ) = 1
-order by task
+order by wide.task
 """
 
 _TODAY = """
@@ -110,7 +115,7 @@ def summary(project: Project) -> str:
         values = connection.execute(_VALUES).fetchall()
         backtest = connection.execute(_BACKTEST).fetchall()
         # a build can leave the models out
-        has_models = "churn_backtest_metrics" in marts
+        has_models = {"churn_backtest_metrics", "churn_leaderboard"} <= set(marts)
         churn = connection.execute(_CHURN).fetchall() if has_models else []
         is_scoring = "churn_scores_daily" in marts
         today = connection.execute(_TODAY).fetchall() if is_scoring else []

@@ -24,7 +24,10 @@ LAYERS = {
     ),
     "features": ("feat_", {"seeds", "input", "intermediate", "features"}),
     "outcomes": ("outcome_", {"intermediate", "features"}),
-    "training": ("train_", {"seeds", "intermediate", "features", "outcomes"}),
+    "training": (
+        "train_",
+        {"seeds", "intermediate", "features", "outcomes", "training"},
+    ),
     "fits": ("fit_", {"intermediate", "features", "training"}),
     "scores": ("score_", {"intermediate", "features", "training", "fits"}),
     "evaluations": (

@@ -36,7 +36,7 @@ def a_fit(rows: pd.DataFrame, chosen: str = "logistic", champion=None) -> pd.Dat
     ).assign(**KEY, origin_date=TODAY)
     examples = rows[["customer_id", "as_of_date", "fold", "label"]].assign(**KEY)
     decision = {**KEY, "as_of_date": TODAY, "is_due": True, "champion_name": champion}
-    return registry.fit_for_today(
+    return registry.fit_to_score(
         splits,
         examples,
         rows[FEATURES],
@@ -99,7 +99,7 @@ def test_the_candidate_that_scores_is_fitted_anew_beside_the_chosen_one(rows):
 
 def test_what_is_not_due_is_not_fitted(rows, monkeypatch):
     monkeypatch.setattr(churn, "fit_candidates", lambda *_: pytest.fail("it was"))
-    nothing = registry.fit_for_today(
+    nothing = registry.fit_to_score(
         pd.DataFrame(columns=["task", "horizon_days", "origin_date", "role"]),
         rows.assign(**KEY),
         rows,
@@ -132,7 +132,7 @@ def test_a_changed_document_is_refused_before_it_is_read(fitted, rows, monkeypat
 
 def test_without_a_model_everybody_is_told_so():
     population = pd.DataFrame({"customer_id": ["C2", "C1"], "as_of_date": TODAY})
-    scores = registry.score_today(
+    scores = registry.score_with_models(
         population.assign(**KEY),
         population.assign(mrr=1.0),
         pd.DataFrame(columns=[*KEY, "role"]),
