@@ -81,6 +81,15 @@
             'type': 'integer', 'least': 0, 'most': 2147483647, 'default': 7,
             'meaning': 'number that the chances of fitting are drawn with',
         },
+        'minimum_repeat_customers': {
+            'unit': 'customers',
+            'type': 'integer', 'least': 2, 'most': 1000000, 'default': 50,
+            'meaning': 'with fewer customers who came back, no statistical model is fitted',
+        },
+        'purchase_model': {
+            'type': 'choice', 'choices': ['bg_nbd', 'mbg_nbd'], 'default': 'bg_nbd',
+            'meaning': 'the purchase model whose scores are published',
+        },
         'metric_priority': {
             'type': 'choice',
             'choices': ['average_precision', 'roc_auc', 'brier_skill', 'top_decile_lift'],
@@ -118,15 +127,6 @@
             'unit': 'days',
             'type': 'integer', 'least': 0, 'most': 3650, 'default': 35,
             'meaning': 'for how long the features that a score was made from are kept; 0 keeps none',
-        },
-        'minimum_repeat_customers': {
-            'unit': 'customers',
-            'type': 'integer', 'least': 2, 'most': 1000000, 'default': 50,
-            'meaning': 'with fewer customers who came back, no statistical model is fitted',
-        },
-        'purchase_model': {
-            'type': 'choice', 'choices': ['bg_nbd', 'mbg_nbd'], 'default': 'bg_nbd',
-            'meaning': 'the purchase model whose scores are published',
         },
         'annual_discount_rate': {
             'unit': 'share per year',

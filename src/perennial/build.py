@@ -18,9 +18,6 @@ from perennial.project import Project, lock_message
 #: How many lines of one error are shown; the rest is in the log.
 ERROR_LINES = 3
 
-#: How errors begin that say more than the name of the dbt model.
-_TOLD_IN_A_LINE = ("raw file ", "The key ", "The model ")
-
 _DBT_OPTIONS = ("--log-format", "json", "--no-use-colors")
 
 
@@ -134,6 +131,10 @@ def _follow_events(
                     soft_wrap=True,
                 )
     return errors, unparsed
+
+
+#: How errors begin that say more than the name of the dbt model.
+_TOLD_IN_A_LINE = ("raw file ", "The key ", "The model ")
 
 
 def _model_line(data: dict[str, Any]) -> str:

@@ -68,9 +68,9 @@ def fit_to_score(
     Returns
     -------
     DataFrame
-        Columns of :func:`perennial.churn.fit_candidates`, with ``as_of_date`` in place
-        of the origin, ``is_chosen``, and ``document_sha256``. Nothing for a task and
-        horizon without training rows.
+        What :func:`perennial.churn.fit_candidates` says of a fit, with ``as_of_date``
+        in place of the origin, ``is_chosen``, and ``document_sha256``. Nothing for a
+        task and horizon without training rows.
     """
     pieces = []
     due = decisions[decisions["is_due"].astype(bool)]
@@ -89,12 +89,14 @@ def fit_to_score(
         names = [chosen] if pd.isna(champion) else [champion, chosen]
         kept = fits[fits["model_name"].isin(names) & (fits["model_document"] != "")]
         pieces.append(kept.assign(is_chosen=kept["model_name"] == chosen))
-    empty = pd.DataFrame(columns=[*churn._FIT_COLUMNS, "is_chosen"])
-    fits = pd.concat(pieces) if pieces else empty.astype(churn._FIT_COLUMNS)
-    return fits.rename(columns={"origin_date": "as_of_date"}).assign(
-        is_chosen=fits["is_chosen"].astype(bool),
-        document_sha256=fits["model_document"].map(document_hash).astype(str),
-    )
+    empty = pd.DataFrame(columns=list(_TO_SCORE_COLUMNS))
+    if pieces:
+        fits = pd.concat(pieces).rename(columns={"origin_date": "as_of_date"})
+        hashes = fits["model_document"].map(document_hash)
+        fits = fits.assign(document_sha256=hashes)
+    else:
+        fits = empty
+    return fits[list(_TO_SCORE_COLUMNS)].astype(_TO_SCORE_COLUMNS)
 
 
 def document_hash(document: str) -> str:
@@ -309,6 +311,25 @@ _NOTHING = {
     "margin": np.nan,
     "model_source": "none",
     "model_note": "no model is registered, or none was approved",
+}
+
+_TO_SCORE_COLUMNS = {
+    "task": str,
+    "horizon_days": int,
+    "as_of_date": "datetime64[us]",
+    "model_name": str,
+    "candidate_status": str,
+    "candidate_note": str,
+    "training_dates_count": int,
+    "training_rows_count": int,
+    "training_customers_count": int,
+    "positives_count": int,
+    "calibration_method": str,
+    "calibration_rows_count": int,
+    "model_document": str,
+    "library_version": str,
+    "is_chosen": bool,
+    "document_sha256": str,
 }
 
 _TODAY_COLUMNS = {

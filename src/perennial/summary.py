@@ -34,7 +34,7 @@ where population = 'all' and target = 'amount' and metric = 'total_error'
 order by horizon_days, as_of_date
 """
 
-# what the chosen candidate showed on the newest origin, which it was chosen without
+# of the newest origin the candidate whose probabilities came closest
 _CHURN = """
 with wide as (
     select task, as_of_date, horizon_days, model_name,
@@ -45,18 +45,26 @@ with wide as (
         and model_name <> 'base_rate'
     group by all
 )
-select
-    wide.task, wide.as_of_date, wide.horizon_days, wide.model_name, wide.auc, wide.skill
+select task, as_of_date, horizon_days, model_name, auc, skill
 from wide
-inner join marts.churn_leaderboard as leaderboard
-    on wide.task = leaderboard.task
-    and wide.horizon_days = leaderboard.horizon_days
-    and wide.model_name = leaderboard.model_name
-where wide.auc is not null and leaderboard.is_chosen
+where auc is not null
 qualify row_number() over (
-    partition by wide.task order by wide.as_of_date desc, wide.horizon_days
+    partition by task order by as_of_date desc, horizon_days, skill desc, model_name
 ) = 1
-order by wide.task
+order by task
+"""
+
+_COUNTS = """
+with paid as (
+    select amount from marts.fct_orders
+    where kind = 'purchase' and status is distinct from 'failed'
+)
+select
+    (select count(*) from marts.dim_customers),
+    (select count(*) from paid),
+    (select coalesce(sum(amount), 0) from paid),
+    (select count(*) from input.quarantine),
+    (select min(customer_id) from input.input_customers)
 """
 
 _TODAY = """
@@ -82,19 +90,6 @@ group by all
 order by scores.task, scores.horizon_days
 """
 
-_COUNTS = """
-with paid as (
-    select amount from marts.fct_orders
-    where kind = 'purchase' and status is distinct from 'failed'
-)
-select
-    (select count(*) from marts.dim_customers),
-    (select count(*) from paid),
-    (select coalesce(sum(amount), 0) from paid),
-    (select count(*) from input.quarantine),
-    (select min(customer_id) from input.input_customers)
-"""
-
 
 def summary(project: Project) -> str:
     """Headline figures of the working file, and what to do next.
@@ -115,7 +110,7 @@ def summary(project: Project) -> str:
         values = connection.execute(_VALUES).fetchall()
         backtest = connection.execute(_BACKTEST).fetchall()
         # a build can leave the models out
-        has_models = {"churn_backtest_metrics", "churn_leaderboard"} <= set(marts)
+        has_models = "churn_backtest_metrics" in marts
         churn = connection.execute(_CHURN).fetchall() if has_models else []
         is_scoring = "churn_scores_daily" in marts
         today = connection.execute(_TODAY).fetchall() if is_scoring else []
