@@ -2,6 +2,9 @@
 -- another model was to score the customer on that date.
 -- Appended to, never rewritten, kept through a full refresh.
 
+-- no score without what it was made from
+-- depends_on: {{ ref('prediction_features') }}
+
 {{ config(
     materialized='incremental',
     incremental_strategy='append',
@@ -9,15 +12,14 @@
     on_schema_change='append_new_columns'
 ) }}
 
-{% set canaries = (setting('canary_share') * 4294967296) | int %}
-
 with
 
 scores as (
 
     select
         *,
-        {{ hashed_number('customer_id', 'canary') }} < {{ canaries }}
+        {{ hashed_number('customer_id', 'canary') }}
+        < cast(4294967296 as bigint) * {{ setting('canary_share') }}
         and count(*) over (
             partition by task, horizon_days, as_of_date, customer_id
         ) > 1 as is_canary

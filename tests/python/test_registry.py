@@ -282,7 +282,10 @@ def test_every_candidate_has_its_place_in_the_order():
 DAYS = ("1998-06-10", "1998-06-20", "1998-06-30")
 
 #: What a run leaves that another run may not change.
-LASTING = ("fits.fit_churn", "registry.", "marts.churn_")
+LASTING = (
+    *("fits.fit_churn", "registry."),
+    *("marts.churn_scores_daily", "marts.churn_leaderboard"),
+)
 
 
 @dataclass
@@ -393,7 +396,7 @@ def test_the_first_model_scores_everybody_in_scope(first_day):
 def test_the_chosen_one_is_the_best_of_the_dates_for_selection(first_day):
     """The newest origin left out: the choice again, from the metrics."""
     metrics = first_day.last.frame(
-        "select * from marts.churn_backtest_metrics where population = 'in_scope'"
+        "select * from evaluations.eval_churn where population = 'all'"
     )
     metrics = metrics[metrics["as_of_date"] < metrics["as_of_date"].max()]
     means = metrics.pivot_table("metric_value", index="model_name", columns="metric")
