@@ -136,6 +136,8 @@ def _follow_events(
 #: How errors begin that say more than the name of the dbt model.
 _TOLD_IN_A_LINE = ("raw file ", "The key ", "The model ")
 
+_FAULT = f"{Fault.__module__}.{Fault.__name__}: "
+
 
 def _model_line(data: dict[str, Any]) -> str:
     place = f"{data['index']}/{data['total']}"
@@ -150,6 +152,8 @@ def _error(event_name: str, data: dict[str, Any]) -> str:
     """Take the first lines of an error, without dbt's frame around them."""
     lines = [line.strip() for line in (data.get("exc") or data["msg"]).splitlines()]
     lines = [line for line in lines if line and not line.startswith("> ")]
+    # a fault that a Python model raised tells itself who it is
+    lines = [line.removeprefix(_FAULT) for line in lines]
     # a file, key or model that cannot be used: its line says more than the node's name
     if told := [line for line in lines if line.startswith(_TOLD_IN_A_LINE)]:
         return "\n".join(told)

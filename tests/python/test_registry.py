@@ -1,6 +1,5 @@
 """Models are chosen, kept, judged and replaced, and a score says which one gave it."""
 
-import datetime
 import json
 import os
 import shutil
@@ -278,8 +277,8 @@ def test_every_candidate_has_its_place_in_the_order():
 
 # --- day by day -----------------------------------------------------------------------
 
-#: The registry of the sample log, on three days: 10 and then 10 more days later.
-DAYS = ("1998-06-10", "1998-06-20", "1998-06-30")
+#: The sample log is scored on two days, of which the second is not due for a fit.
+DAYS = ("1998-06-20", "1998-06-30")
 
 #: What a run leaves that another run may not change.
 LASTING = (
@@ -355,12 +354,19 @@ def first_day(tmp_path_factory) -> Days:
 
 
 @pytest.fixture(scope="module")
-def third_day(first_day, tmp_path_factory) -> Days:
-    """Two more days, of which the third is due for a fit."""
-    days = first_day.copy(tmp_path_factory.mktemp("third"))
-    for day in DAYS[1:]:
-        built = days.whole(day)
-        assert built.exit_code == 0, built.output + built.errors
+def second_day(first_day, tmp_path_factory) -> Days:
+    days = first_day.copy(tmp_path_factory.mktemp("second"))
+    built = days.whole(DAYS[1])
+    assert built.exit_code == 0, built.output + built.errors
+    return days
+
+
+@pytest.fixture(scope="module")
+def third_day(second_day, tmp_path_factory) -> Days:
+    """The second day, once a fit was asked for."""
+    days = second_day.copy(tmp_path_factory.mktemp("third"))
+    built = days.again(DAYS[1], fit_now=True)
+    assert built.exit_code == 0, built.output + built.errors
     return days
 
 
@@ -430,20 +436,22 @@ def test_a_second_build_fits_nothing_and_changes_no_row(first_day, tmp_path):
     assert again.lasting() == before
 
 
-def test_a_day_that_is_not_due_scores_and_does_not_fit(first_day, third_day):
-    built = third_day.last
-    assert built.rows(
-        "select as_of_date, fit_reason from registry.model_registry"
-        " where is_chosen order by version"
-    ) == [
-        (datetime.date.fromisoformat(DAYS[0]), "first_run"),
-        (datetime.date.fromisoformat(DAYS[2]), "age"),
-    ]
+def test_a_day_that_is_not_due_scores_and_does_not_fit(first_day, second_day):
+    built = second_day.last
+    assert built.row("select reason from training.retrain_decision") == ("not_due",)
+    assert built.row("select count(*) from registry.model_registry") == (1,)
     days = built.rows("select distinct as_of_date from marts.churn_scores_daily")
     assert {str(day) for (day,) in days} == set(DAYS)
     # what was published before stays as it was
     assert scores(built, DAYS[0]) == scores(first_day.last, DAYS[0])
     assert {row[-5] for row in scores(built, DAYS[1])} == {"churn_91d_v1"}
+
+
+def test_a_fit_that_is_asked_for_is_a_model_of_its_own(third_day):
+    assert third_day.last.rows(
+        "select cast(as_of_date as varchar), fit_reason from registry.model_registry"
+        " where is_chosen order by version"
+    ) == [(DAYS[0], "first_run"), (DAYS[1], "asked")]
 
 
 def test_the_hash_beside_a_score_is_that_of_its_features(third_day):
@@ -476,19 +484,19 @@ def test_a_score_can_be_made_again_from_what_is_kept(third_day):
 def test_after_a_rollback_the_scores_are_those_of_that_model(third_day, tmp_path):
     back = third_day.copy(tmp_path)
     promote(back, "churn_91d_v2")
-    assert back.again(DAYS[2]).exit_code == 0
-    newer = scores(back.last, DAYS[2])
+    assert back.again(DAYS[1]).exit_code == 0
+    newer = scores(back.last, DAYS[1])
     assert {row[-5] for row in newer} == {"churn_91d_v2"}
     done = back.models("rollback", "churn_91d_v1")
     assert done.returncode == 0, done.stderr
-    built = back.again(DAYS[2])
+    built = back.again(DAYS[1])
     assert built.exit_code == 0, built.output + built.errors
-    older = scores(built, DAYS[2])
+    older = scores(built, DAYS[1])
     assert {row[-5] for row in older} == {"churn_91d_v1"}
     assert older != newer
     features = built.frame(
         "select * from features.feature_store where as_of_date = "
-        f"date '{DAYS[2]}' order by customer_id"
+        f"date '{DAYS[1]}' order by customer_id"
     )
     features = features[features["customer_id"].isin([row[1] for row in older])]
     (model,) = built.frame(
@@ -499,12 +507,11 @@ def test_after_a_rollback_the_scores_are_those_of_that_model(third_day, tmp_path
         features["customer_id"], said["margin"], said["probability"], strict=True
     )
     assert [(row[1], row[5], row[4]) for row in older] == list(expected)
-    # what other days said stays
-    for day in DAYS[:2]:
-        assert scores(built, day) == scores(third_day.last, day)
+    # what the other day said stays
+    assert scores(built, DAYS[0]) == scores(third_day.last, DAYS[0])
     # and back again
     assert back.models("rollback", "churn_91d_v2").returncode == 0
-    assert scores(back.again(DAYS[2]), DAYS[2]) == newer
+    assert scores(back.again(DAYS[1]), DAYS[1]) == newer
 
 
 def promote(days: Days, model_id: str) -> None:
@@ -524,23 +531,23 @@ def test_a_share_of_customers_can_be_given_to_the_challenger(third_day, tmp_path
             "update registry.promotion_log set event = 'kept_out'"
             " where event <> 'gate' and model_id <> 'churn_91d_v1'"
         )
-    whole = canary.again(DAYS[2])
+    whole = canary.again(DAYS[1])
     assert whole.exit_code == 0, whole.output + whole.errors
-    assert {row[-5] for row in scores(whole, DAYS[2])} == {"churn_91d_v1"}
+    assert {row[-5] for row in scores(whole, DAYS[1])} == {"churn_91d_v1"}
     shadow = whole.row(
         "select count(*), count(*) filter (where is_published)"
         " from registry.predictions_log where role = 'challenger'"
         " and as_of_date = ? and prediction_number = "
         "(select max(prediction_number) from registry.predictions_log)",
-        DAYS[2],
+        DAYS[1],
     )
-    customers = len(scores(whole, DAYS[2]))
+    customers = len(scores(whole, DAYS[1]))
     assert shadow == (customers, 0)
-    half = canary.again(DAYS[2], canary_share=0.5)
-    given = [row[-5] for row in scores(half, DAYS[2])]
+    half = canary.again(DAYS[1], canary_share=0.5)
+    given = [row[-5] for row in scores(half, DAYS[1])]
     assert len(given) == customers
     assert 0.4 < given.count("churn_91d_v1") / customers < 0.6
-    assert [row[-5] for row in scores(canary.again(DAYS[2]), DAYS[2])] == (
+    assert [row[-5] for row in scores(canary.again(DAYS[1]), DAYS[1])] == (
         ["churn_91d_v1"] * customers
     )
 
