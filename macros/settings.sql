@@ -95,6 +95,44 @@
             'type': 'choice', 'choices': ['bg_nbd', 'mbg_nbd'], 'default': 'bg_nbd',
             'meaning': 'the purchase model whose scores are published',
         },
+        'metric_priority': {
+            'type': 'choice',
+            'choices': ['average_precision', 'roc_auc', 'brier_skill', 'top_decile_lift'],
+            'default': 'average_precision',
+            'meaning': 'by which metric of past dates a candidate is chosen; average_precision is the area under precision and recall of who left',
+        },
+        'retrain_after_days': {
+            'unit': 'days',
+            'type': 'integer', 'least': 1, 'most': 3650, 'default': 14,
+            'meaning': 'days of data after the last fit of churn and the like after which the next one is due',
+        },
+        'fit_now': {
+            'type': 'boolean', 'default': false,
+            'meaning': 'whether a fit is due whatever the date; perennial build --fit says so for one run',
+        },
+        'min_auc': {
+            'unit': 'area',
+            'type': 'number', 'least': 0.5, 'most': 1, 'default': 0.80,
+            'meaning': 'mean AUC over past dates that a model should reach',
+        },
+        'min_auc_policy': {
+            'type': 'choice', 'choices': ['warn', 'block'], 'default': 'warn',
+            'meaning': 'whether a model below min_auc is promoted with a warning, or not at all',
+        },
+        'approval': {
+            'type': 'choice', 'choices': ['auto', 'manual'], 'default': 'auto',
+            'meaning': 'whether a model that passed its gates scores at once, or waits for perennial models approve',
+        },
+        'canary_share': {
+            'unit': 'share of customers',
+            'type': 'number', 'least': 0, 'most': 1, 'default': 0,
+            'meaning': 'share of customers, by a hash of the id, who get the score of the challenger',
+        },
+        'prediction_features_kept_days': {
+            'unit': 'days',
+            'type': 'integer', 'least': 0, 'most': 3650, 'default': 35,
+            'meaning': 'for how long the features that a score was made from are kept; 0 keeps none',
+        },
         'annual_discount_rate': {
             'unit': 'share per year',
             'type': 'number', 'least': 0, 'most': 1, 'default': 0.10,

@@ -31,3 +31,59 @@
 {% macro hashed_number(text, purpose) -%}
     cast('0x' || left(md5('{{ purpose }} ' || {{ text }}), 8) as bigint)
 {%- endmacro %}
+
+{#- Candidates in rising order of complexity, by which the simpler of two is told. -#}
+{% macro candidates_in_order() -%}
+    {{ return([
+        'base_rate', 'recency_rule', 'bg_nbd', 'logistic_six', 'logistic', 'xgboost',
+        'lightgbm', 'mean_of_two',
+    ]) }}
+{%- endmacro %}
+
+{#- Hash of the settings that a fit may depend on. Only those stand aside that say which
+    day it is, who is scored and what becomes of a fit, so that a setting that is added
+    counts until somebody knows better. -#}
+{% macro learning_settings_hash() -%}
+    {%- set aside = [
+        'score_date', 'fit_now', 'retrain_after_days', 'model_threads', 'min_auc',
+        'min_auc_policy', 'approval', 'canary_share', 'prediction_features_kept_days',
+        'daily_dates_kept_days', 'grid_dates_count', 'replace_changed_files',
+        'pseudonymise', 'purchase_model', 'annual_discount_rate', 'gross_margin',
+        'demo_size', 'demo_seed', 'demo_shocks', 'enrichment',
+    ] -%}
+    {%- set values = [] -%}
+    {%- for name in perennial.settings_catalogue() | sort if name not in aside -%}
+        {%- do values.append(name ~ ' ' ~ tojson(perennial.setting(name))) -%}
+    {%- endfor -%}
+    {{ return(local_md5(values | join(';'))) }}
+{%- endmacro %}
+
+{#- The model that scores as of a date: the last one that was promoted, approved or
+    returned to by then. `events` is a relation or a query of the promotion log. -#}
+{% macro standing_champions(events, as_of_date) -%}
+    select
+        task,
+        horizon_days,
+        model_id
+
+    from {{ events }} as events
+
+    where
+        event in ('promoted', 'approved', 'rolled_back')
+        and {{ perennial.is_past('events.as_of_date', as_of_date) }}
+
+    qualify row_number() over (
+        partition by task, horizon_days
+        order by event_number desc
+    ) = 1
+{%- endmacro %}
+
+{#- Takes away the features of scores that are older than the setting says. -#}
+{% macro forget_old_features() -%}
+    {%- set clock = '(select score_date from ' ~ ref('int_score_date') ~ ')' -%}
+    {%- set kept_days = perennial.setting('prediction_features_kept_days') -%}
+    delete from {{ this }}
+    where
+        {{ perennial.is_past('as_of_date', clock) }}
+        and not ({{ perennial.is_recent('as_of_date', clock, kept_days) }})
+{%- endmacro %}

@@ -5,8 +5,10 @@ from perennial.churn import Settings, fit_candidates
 
 def model(dbt, session):
     settings = dbt.ref("int_settings").df().iloc[0]
-    splits = dbt.ref("model_splits").filter("task <> 'purchases'")
+    splits = dbt.ref("train_due_splits")
+    due = splits.project("task, horizon_days, as_of_date")
     examples = dbt.ref("train_examples").filter("is_for_training")
+    examples = examples.join(due, "task, horizon_days, as_of_date", how="semi")
     listed = dbt.ref("train_features").order("feature_name").df()
     dates = examples.project("customer_id, as_of_date")
     store = dbt.ref("feature_store").join(dates, "customer_id, as_of_date", how="semi")

@@ -29,6 +29,7 @@ def build(
     dbt_arguments: list[str],
     console: Console,
     replace_changed: bool = False,
+    fit_now: bool = False,
 ) -> None:
     """Run ``dbt build`` for a connector, and show what it does.
 
@@ -39,6 +40,8 @@ def build(
         Passed on to ``dbt build`` as they are.
     replace_changed : bool
         Whether raw files that changed since they were read are read again.
+    fit_now : bool
+        Whether models of yes-or-no tasks are fitted though no fit is due.
     console : rich.console.Console
         Where progress and errors go.
 
@@ -52,6 +55,8 @@ def build(
     environment = os.environ | {"PERENNIAL_CONNECTOR": project.connector}
     if replace_changed:
         environment["PERENNIAL_REPLACE_CHANGED_FILES"] = "true"
+    if fit_now:
+        environment["PERENNIAL_FIT"] = "true"
     if "PERENNIAL_HOME" in environment:
         environment["PERENNIAL_HOME"] = str(project.home)
     if folder := environment.get("PERENNIAL_DEMO_FOLDER"):  # of here, not of the root
@@ -156,6 +161,12 @@ def _follow_events(
     return errors, unparsed
 
 
+#: How errors begin that say more than the name of the dbt model.
+_TOLD_IN_A_LINE = ("raw file ", "The key ", "The model ")
+
+_FAULT = f"{Fault.__module__}.{Fault.__name__}: "
+
+
 def _model_line(data: dict[str, Any]) -> str:
     place = f"{data['index']}/{data['total']}"
     seconds = f"{data['execution_time']:.1f} s"
@@ -169,8 +180,10 @@ def _error(event_name: str, data: dict[str, Any]) -> str:
     """Take the first lines of an error, without dbt's frame around them."""
     lines = [line.strip() for line in (data.get("exc") or data["msg"]).splitlines()]
     lines = [line for line in lines if line and not line.startswith("> ")]
-    # a file or key that cannot be used: its line says more than the model's name
-    if told := [line for line in lines if line.startswith(("raw file ", "The key "))]:
+    # a fault that a Python model raised tells itself who it is
+    lines = [line.removeprefix(_FAULT) for line in lines]
+    # a file, key or model that cannot be used: its line says more than the node's name
+    if told := [line for line in lines if line.startswith(_TOLD_IN_A_LINE)]:
         return "\n".join(told)
     if event_name == "MainEncounteredError":
         # the first line is "Runtime Error", or "Compilation Error in model x (path)"
@@ -184,7 +197,7 @@ def _error(event_name: str, data: dict[str, Any]) -> str:
 
 
 def _fault(error: str, returncode: int) -> Fault:
-    if error.startswith("raw file "):
+    if error.startswith(("raw file ", "The model ")):
         return Fault(error)
     if error.startswith("The key "):
         return UsageFault(error)

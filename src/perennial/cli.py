@@ -71,6 +71,10 @@ def build(
             help="Read raw files again that changed since they were read.",
         ),
     ] = False,
+    fit: Annotated[
+        bool,
+        typer.Option("--fit", help="Fit the models of churn and the like anew."),
+    ] = False,
 ) -> None:
     """Build and test everything, from the raw files to the marts.
 
@@ -82,7 +86,9 @@ def build(
 
     project = Project.find(connector)
     console = _console()
-    run_build(project, dbt_arguments or [], console, replace_changed=replace)
+    run_build(
+        project, dbt_arguments or [], console, replace_changed=replace, fit_now=fit
+    )
     try:
         told = summary(project)
     except Fault as fault:  # only a part was built
@@ -264,6 +270,57 @@ def erase(
         told = erase_customers(project, customers, reason, tell=status.update)
     for line in told:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+models_app = typer.Typer(
+    no_args_is_help=True, help="Look at the models that score, and choose between them."
+)
+app.add_typer(models_app, name="models")
+
+ModelId = Annotated[
+    str, typer.Argument(metavar="MODEL", help="As `perennial models list` names it.")
+]
+
+
+@models_app.command("list")
+def list_models(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """List every model that was fitted to score, and what became of it."""
+    from perennial.model_registry import HEADER, listed
+
+    rows = listed(Project.find(connector))
+    if not rows:
+        print("No model was registered: no task and horizon has training rows.")
+    _print_table(_console(), "Models", HEADER, rows)
+
+
+@models_app.command()
+def show(model: ModelId, connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Print a model's card: what it learned from, its gates, what was decided.
+
+    As Markdown. Example: `perennial models show churn_90d_v1`
+    """
+    from perennial.model_registry import card
+
+    print("\n".join(card(Project.find(connector), model)))
+
+
+@models_app.command()
+def approve(model: ModelId, connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Let a model score that waits for it, where the setting approval is manual."""
+    from perennial.model_registry import approve as approve_model
+
+    print(approve_model(Project.find(connector), model))
+
+
+@models_app.command()
+def rollback(model: ModelId, connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Return to a model that scored before.
+
+    Example: `perennial models rollback churn_90d_v1`
+    """
+    from perennial.model_registry import rollback as return_to
+
+    print(return_to(Project.find(connector), model))
 
 
 prove_app = typer.Typer(

@@ -71,6 +71,29 @@ select
     (select min(customer_id) from input.input_customers)
 """
 
+_TODAY = """
+select
+    scores.task,
+    scores.as_of_date,
+    scores.horizon_days,
+    mode(scores.model_id order by scores.model_id),
+    mode(scores.model_name order by scores.model_name),
+    count(*),
+    count(*) filter (where scores.risk_band = bands.first_band),
+    any_value(bands.first_band),
+    bool_or(scores.score_status = 'no_skill')
+from marts.churn_scores_daily as scores
+left join (
+    select task, max_by(risk_band, least_probability) as first_band
+    from seeds.risk_bands
+    group by task
+) as bands
+    on scores.task = bands.task
+where scores.as_of_date = (select score_date from intermediate.int_score_date)
+group by all
+order by scores.task, scores.horizon_days
+"""
+
 
 def summary(project: Project) -> str:
     """Headline figures of the working file, and what to do next.
@@ -93,6 +116,8 @@ def summary(project: Project) -> str:
         # a build can leave the models out
         has_models = "churn_backtest_choices" in marts
         churn = connection.execute(_CHURN).fetchall() if has_models else []
+        is_scoring = "churn_scores_daily" in marts
+        today = connection.execute(_TODAY).fetchall() if is_scoring else []
         counts = connection.execute(_COUNTS).fetchone()
         example = example_customer(connection)
     customers, orders, amount, refused, any_customer = counts
@@ -121,6 +146,13 @@ def summary(project: Project) -> str:
         + " (no skill: the base rate says as much)"
         * (skill <= 0)
         for task, date, days, model, auc, skill in churn
+    ]
+    lines += [
+        f"Scores of {task} of {date}, {days} days: "
+        + (f"{model_id} ({name}), " if model_id else "no model, ")
+        + f"{high:,} of {customers:,} customers {band}"
+        + " (no skill: the base rate for everybody)" * no_skill
+        for task, date, days, model_id, name, customers, high, band, no_skill in today
     ]
     lines += ["", f"Marts in {project.working_file}:"]
     lines += [f"  marts.{name:<26} {rows:>9,} rows" for name, rows in sizes]

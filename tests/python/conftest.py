@@ -60,11 +60,20 @@ TABLES_OF_A_RUN = {
         "int_careful_files",
         "careful_records_found",
     )
+} | {
+    *("training.retrain_decision", "training.train_due_splits"),
+    *("registry.fit_challenger", "registry.models_to_judge", "registry.model_gates"),
 }
+
+#: The column that tells which run made a row.
+RUN_COLUMN = "run_id"
 
 
 #: What short builds leave out where it is not their subject.
-SLOW_LEAVES = ("feature_statistics", "train_examples+", "eval_leaks+")
+SLOW_LEAVES = (
+    *("feature_statistics", "train_examples+", "eval_leaks+"),
+    *("retrain_decision+", "score_population+"),
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,8 @@ class Build:
             return {
                 f"{schema}.{name}": connection.execute(
                     "select count(*), bit_xor(hash(t)), sum(cast(hash(t) as hugeint)) "
-                    f'from "{schema}"."{name}" as t'
+                    f"from (select columns(c -> c <> '{RUN_COLUMN}') "
+                    f'from "{schema}"."{name}") as t'
                 ).fetchone()
                 for schema, name in names
                 if f"{schema}.{name}" not in TABLES_OF_A_RUN

@@ -186,7 +186,8 @@ def test_no_number_is_nan_infinite_or_negative(degenerate):
     may_be_negative = {
         "log_likelihood",  # a logarithm
         "metric_value",  # of an error, a correlation, a Gini or a skill
-        "brier_skill",
+        *("brier_skill", "mean_brier_skill", "metric_mean"),
+        *("margin", "raw_score"),  # log-odds
         "predicted_mean",  # of the recency rule, which ranks by minus the days
         "predicted_sum",
         "rank_correlation",

@@ -24,7 +24,10 @@ LAYERS = {
     ),
     "features": ("feat_", {"seeds", "input", "intermediate", "features"}),
     "outcomes": ("outcome_", {"intermediate", "features"}),
-    "training": ("train_", {"seeds", "intermediate", "features", "outcomes"}),
+    "training": (
+        "train_",
+        {"seeds", "intermediate", "features", "outcomes", "training"},
+    ),
     "fits": ("fit_", {"intermediate", "features", "training"}),
     "scores": ("score_", {"intermediate", "features", "training", "fits"}),
     "evaluations": (
@@ -34,11 +37,18 @@ LAYERS = {
             "evaluations",
         },
     ),
+    "registry": (
+        "",
+        {
+            *("intermediate", "features", "outcomes", "training", "evaluations"),
+            "registry",
+        },
+    ),
     "marts": (
         "",
         {
-            *("input", "intermediate", "features", "outcomes"),
-            *("fits", "scores", "evaluations"),
+            *("seeds", "input", "intermediate", "features", "outcomes"),
+            *("fits", "scores", "evaluations", "registry"),
         },
     ),
 }
@@ -49,6 +59,7 @@ PLAIN_NOUNS = {
     "excluded_rows": "the other half of what people look for then",
     "model_splits": "the dates of every model, which the docs call by this name",
     "feature_store": "the features of all themes, under the name that the field has",
+    "retrain_decision": "what people look for when they ask why a model was fitted",
     "feature_statistics": "what the features were like, which no row of one is about",
 }
 

@@ -229,7 +229,7 @@ def test_no_mart_of_the_demo_company_is_personal(demo):
 
 # --- ids as keyed hashes --------------------------------------------------------------
 
-ID_MARTS = ("dim_customers", "fct_orders", "clv_scores")
+ID_MARTS = ("dim_customers", "fct_orders", "clv_scores", "churn_scores_daily")
 
 
 @pytest.fixture(scope="module")

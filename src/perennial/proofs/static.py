@@ -20,10 +20,19 @@ BACK_EDGES = {
     "files_read": "the ledger of files, and what had been scored when one was read",
     "int_known_files": "files that are not read again",
     "int_careful_files": "files that are not cut again",
+    "retrain_decision": "when a model was last fitted, and which one scores",
+    "train_due_splits": "what was fitted, and stays",
+    "model_registry": "versions that there are, and fits that are known",
+    "models_to_judge": "models that were judged",
+    "promotion_log": "how far the events are counted",
+    "predictions_log": "who was scored by the same model",
+    "prediction_features": "customers and dates that are kept",
 }
 
 #: Layers that tell of the future of an as_of_date, or of what was made of it.
-_AFTER_FEATURES = {"outcomes", "training", "fits", "scores", "evaluations", "marts"}
+_AFTER_FEATURES = {
+    *("outcomes", "training", "fits", "scores", "evaluations", "registry", "marts"),
+}
 
 Node = dict[str, Any]
 
