@@ -69,6 +69,9 @@ TABLES_OF_A_RUN = {
 RUN_COLUMN = "run_id"
 
 
+#: The sample log, with a short search for parameters of what is fitted for churn.
+SAMPLE = {"cdnow_log": "sample", "search_trials": 1}
+
 #: What short builds leave out where it is not their subject.
 SLOW_LEAVES = (
     *("feature_statistics", "train_examples+", "eval_leaks+"),
@@ -223,7 +226,7 @@ def master(shared_build) -> Build:
 @pytest.fixture(scope="session")
 def sample(shared_build) -> Build:
     """The 1/10 sample log that the papers print their numbers for."""
-    return shared_build("sample", settings={"cdnow_log": "sample"}, everything=True)
+    return shared_build("sample", settings=SAMPLE, everything=True)
 
 
 @pytest.fixture(scope="session")

@@ -296,6 +296,7 @@ class Days:
     def build(self, day: str, selection: tuple[str, ...], *options: str, **settings):
         wanted = {
             "cdnow_log": "sample",
+            "search_trials": 0,
             "horizons_days": [91],
             "origin_dates": ["1997-07-31", "1997-10-31", "1998-01-31", "1998-02-28"],
             "score_date": day,

@@ -1,6 +1,6 @@
 """Two builds of the same input are the same, table by table, also on other threads."""
 
-from conftest import ROOT, run_build
+from conftest import ROOT, SAMPLE, run_build
 
 from perennial.follow import follow
 from perennial.project import Project
@@ -9,7 +9,7 @@ from perennial.project import Project
 def test_threads_and_cores_change_nothing(sample, tmp_path):
     other = run_build(
         tmp_path,
-        settings={"cdnow_log": "sample"},
+        settings=SAMPLE,
         environment={"PERENNIAL_THREADS": "4"},
         one_core=True,
         everything=True,
@@ -36,7 +36,7 @@ def test_threads_and_cores_change_nothing(sample, tmp_path):
 
 
 def test_building_again_changes_no_row(tmp_path):
-    settings = {"cdnow_log": "sample"}
+    settings = SAMPLE
     first = run_build(tmp_path, settings=settings)
     before = first.digests()
     second = run_build(tmp_path, settings=settings)
