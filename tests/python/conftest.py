@@ -142,7 +142,7 @@ def run_build(
 ) -> Build:
     """Run ``perennial build``, as a user would, in a home of its own.
 
-    dbt's unit tests know no data, so one build of each connector runs them.
+    dbt's unit tests know no data, so one build runs them.
     """
     command = [
         str(PERENNIAL),
@@ -153,7 +153,7 @@ def run_build(
         f"--log-path={home / 'logs'}",
         f"--vars={json.dumps(settings or {})}",
         *([] if unit_tests else ["--exclude", "resource_type:unit_test"]),
-        # leaves that take seconds; builds with unit tests have them
+        # leaves that take seconds
         *([] if unit_tests or selection or everything else SLOW_LEAVES),
         *selection,
     ]
@@ -220,7 +220,7 @@ def shared_build(tmp_path_factory, worker_id) -> Callable[..., Build]:
 @pytest.fixture(scope="session")
 def master(shared_build) -> Build:
     """The master log: 23,570 customers."""
-    return shared_build("master", unit_tests=True)
+    return shared_build("master", everything=True)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from perennial.dbt_plugin import extension_file
 pytestmark = pytest.mark.databases
 
 #: Quotes and blanks, which a password may hold, and no file of ours.
-PASSWORD = "canary's \\ pass word"
+PASSWORD = "nightingale's \\ pass word"
 
 PROJECT = """
 name: crm
@@ -458,7 +458,7 @@ def test_no_password_stays_behind(project, server):
     outputs.append(working_file(project).read_bytes().decode(errors="replace"))
     assert len(outputs) > 15
     # however its quotes were escaped
-    assert [text[:200] for text in outputs if "canary" in text] == []
+    assert [text[:200] for text in outputs if "nightingale" in text] == []
 
 
 #: A Python without the wheel.

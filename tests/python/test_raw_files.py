@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import PERENNIAL, ROOT, run_build, write_log
+from conftest import PERENNIAL, ROOT, SAMPLE, run_build, write_log
 
 from perennial.faults import FileFault
 from perennial.reading import RawTable, careful_records, scan_file, table_paths
@@ -101,7 +101,7 @@ def test_a_fault_leaves_the_last_build_as_it_was(sample, tmp_path):
     shutil.copy(sample.file, home / "warehouse" / "cdnow.duckdb")
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "CDNOW_sample.txt").touch()
-    build = run_build(home, tmp_path / "raw", settings={"cdnow_log": "sample"})
+    build = run_build(home, tmp_path / "raw", settings=SAMPLE)
     assert build.exit_code == 1
     assert "CDNOW_sample.txt, line 1: the file is empty" in build.errors
     assert build.digests() == sample.digests()

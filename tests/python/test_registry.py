@@ -437,6 +437,7 @@ def test_a_second_build_fits_nothing_and_changes_no_row(first_day, tmp_path):
     assert again.lasting() == before
 
 
+@pytest.mark.slow
 def test_a_day_that_is_not_due_scores_and_does_not_fit(first_day, second_day):
     built = second_day.last
     assert built.row("select reason from training.retrain_decision") == ("not_due",)
@@ -448,6 +449,7 @@ def test_a_day_that_is_not_due_scores_and_does_not_fit(first_day, second_day):
     assert {row[-5] for row in scores(built, DAYS[1])} == {"churn_91d_v1"}
 
 
+@pytest.mark.slow
 def test_a_fit_that_is_asked_for_is_a_model_of_its_own(third_day):
     assert third_day.last.rows(
         "select cast(as_of_date as varchar), fit_reason from registry.model_registry"
@@ -455,6 +457,7 @@ def test_a_fit_that_is_asked_for_is_a_model_of_its_own(third_day):
     ) == [(DAYS[0], "first_run"), (DAYS[1], "asked")]
 
 
+@pytest.mark.slow
 def test_the_hash_beside_a_score_is_that_of_its_features(third_day):
     built = third_day.last
     assert built.row(
@@ -465,6 +468,7 @@ def test_the_hash_beside_a_score_is_that_of_its_features(third_day):
     ) == (*built.row("select count(*) from registry.predictions_log"), 0)
 
 
+@pytest.mark.slow
 def test_a_score_can_be_made_again_from_what_is_kept(third_day):
     """From the document and the features in the log, and nothing else."""
     built = third_day.last
@@ -482,6 +486,7 @@ def test_a_score_can_be_made_again_from_what_is_kept(third_day):
         assert list(said["probability"]) == list(rows["probability"])
 
 
+@pytest.mark.slow
 def test_after_a_rollback_the_scores_are_those_of_that_model(third_day, tmp_path):
     back = third_day.copy(tmp_path)
     promote(back, "churn_91d_v2")
@@ -525,6 +530,7 @@ def promote(days: Days, model_id: str) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_share_of_customers_can_be_given_to_the_challenger(third_day, tmp_path):
     canary = third_day.copy(tmp_path)
     with duckdb.connect(str(canary.last.file)) as connection:
@@ -567,6 +573,7 @@ def test_a_tampered_model_stops_the_build_in_one_line(first_day, tmp_path):
     assert len(built.errors.strip().splitlines()) <= 2
 
 
+@pytest.mark.slow
 def test_models_are_listed_and_shown_and_a_wrong_name_is_told_in_one_line(third_day):
     listed = third_day.models("list")
     assert listed.returncode == 0
@@ -586,6 +593,7 @@ def test_models_are_listed_and_shown_and_a_wrong_name_is_told_in_one_line(third_
         assert len(wrong.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_model_waits_for_a_person_where_the_setting_says_so(first_day, tmp_path):
     waiting = first_day.copy(tmp_path)
     with duckdb.connect(str(waiting.last.file)) as connection:

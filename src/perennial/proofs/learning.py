@@ -112,7 +112,8 @@ def other_rows(
     fits = churn.fit_candidates(splits, examples, features, settings)
     again = churn.fit_candidates(splits, told, absurd_features, settings)
     is_fitted = fits["candidate_status"] == "ok"
-    differs = (fits != again).any(axis=1)
+    is_same = (fits == again) | (fits.isna() & again.isna())
+    differs = ~is_same.all(axis=1)
     return (
         [name for name in fits["model_name"][is_fitted] if name in churn.CANDIDATES],
         [
