@@ -226,9 +226,9 @@
     one into macros/connectors. Only a macro can be had while dbt reads the project
     without that a file of the project is changed. -#}
 {% macro connector_settings() -%}
-    {%- set all_connectors = var('connector_settings', {}) -%}
-    {%- set own = context.get(var('connector') ~ '__settings') -%}
-    {%- set settings = all_connectors.get(var('connector'), own() if own else {})
+    {%- set all_connectors, connector = var('connector_settings', {}), var('connector') -%}
+    {%- set own = context.get(connector ~ '__settings') -%}
+    {%- set settings = all_connectors.get(connector, own() if own else {})
         if all_connectors is mapping else none -%}
     {%- if settings is not mapping -%}
         {{ exceptions.raise_compiler_error(
