@@ -2,7 +2,7 @@
 -- Which candidate is published for a past origin, chosen by what was known on that day:
 -- earlier origins whose outcome was over by then, or else folds of its training dates.
 
-{% set metric = 'average_precision' %}
+{% set metric = setting('metric_priority') %}
 
 with
 
@@ -13,7 +13,7 @@ candidates as (
         horizon_days,
         origin_date,
         model_name,
-        folds_{{ metric }} as folds_metric,
+        folds_average_precision,
         folds_brier_skill
 
     from {{ ref('fit_churn') }}
@@ -118,7 +118,7 @@ compared as (
         earlier_origins_count,
         round(
             case
-                when earlier_origins_count = 0 then folds_metric
+                when earlier_origins_count = 0 then folds_average_precision
                 when origins_count = earlier_origins_count then metric_mean
             end,
             12
@@ -168,7 +168,11 @@ choices as (
         place,
         chosen_on,
         earlier_origins_count,
-        '{{ metric }}' as metric,
+        -- folds have no other
+        case
+            when chosen_on = 'earlier_origins' then '{{ metric }}'
+            else 'average_precision'
+        end as metric,
         metric_value,
         brier_skill,
         skill_status,
