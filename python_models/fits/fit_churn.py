@@ -1,6 +1,6 @@
 """What the candidates of a task learned. Grain: task, horizon, origin, model."""
 
-from perennial.churn import Settings, fit_candidates
+from perennial.churn import Settings, features_of, fit_candidates
 
 
 def model(dbt, session):
@@ -10,14 +10,12 @@ def model(dbt, session):
     examples = dbt.ref("train_examples").filter("is_for_training")
     examples = examples.join(due, "task, horizon_days, as_of_date", how="semi")
     listed = dbt.ref("train_features").order("feature_name").df()
-    dates = examples.project("customer_id, as_of_date")
-    store = dbt.ref("feature_store").join(dates, "customer_id, as_of_date", how="semi")
-    columns = ["customer_id", "as_of_date", *listed["feature_name"]]
+    features = features_of(examples, dbt.ref("feature_store"), listed)
 
     fits = fit_candidates(
         splits.df(),
         examples.df(),
-        store.project(", ".join(columns)).df(),
+        features.df(),
         Settings.of(listed, settings),
         tell=lambda line: print(f"fit_churn: {line}", flush=True),
     )

@@ -1,6 +1,6 @@
 """What was fitted in this run to score. Grain: task, horizon, model."""
 
-from perennial.churn import Settings
+from perennial.churn import Settings, features_of
 from perennial.registry import fit_to_score
 
 
@@ -11,14 +11,12 @@ def model(dbt, session):
     examples = dbt.ref("train_examples").filter("is_for_training")
     examples = examples.join(due, "task, horizon_days, as_of_date", how="semi")
     listed = dbt.ref("train_features").order("feature_name").df()
-    dates = examples.project("customer_id, as_of_date")
-    store = dbt.ref("feature_store").join(dates, "customer_id, as_of_date", how="semi")
-    columns = ["customer_id", "as_of_date", *listed["feature_name"]]
+    features = features_of(examples, dbt.ref("feature_store"), listed)
 
     fits = fit_to_score(
         splits.df(),
         examples.df(),
-        store.project(", ".join(columns)).df(),
+        features.df(),
         Settings.of(listed, settings),
         dbt.ref("retrain_decision").df(),
         dbt.ref("eval_leaderboard").df(),

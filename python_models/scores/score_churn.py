@@ -1,18 +1,16 @@
 """What candidates said of past dates. Grain: task, horizon, date, customer, model."""
 
-from perennial.churn import score_customers
+from perennial.churn import features_of, score_customers
 
 
 def model(dbt, session):
     examples = dbt.ref("train_examples").filter("is_test_date")
     listed = dbt.ref("train_features").order("feature_name").df()
-    dates = examples.project("customer_id, as_of_date")
-    store = dbt.ref("feature_store").join(dates, "customer_id, as_of_date", how="semi")
-    columns = ["customer_id", "as_of_date", *listed["feature_name"]]
+    features = features_of(examples, dbt.ref("feature_store"), listed)
 
     scores = score_customers(
         examples.project("task, horizon_days, as_of_date, customer_id").df(),
-        store.project(", ".join(columns)).df(),
+        features.df(),
         dbt.ref("fit_churn").df(),
     )
 

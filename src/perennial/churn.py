@@ -6,11 +6,12 @@ checked and stored like any other row.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import xgboost
@@ -161,6 +162,33 @@ class Settings:
         )
 
 
+def features_of(
+    rows: duckdb.DuckDBPyRelation,
+    store: duckdb.DuckDBPyRelation,
+    features: pd.DataFrame,
+) -> duckdb.DuckDBPyRelation:
+    """Look up what models may see of the customers and dates of some rows.
+
+    Parameters
+    ----------
+    rows : DuckDBPyRelation
+        With ``customer_id`` and ``as_of_date``; a pair may be there more than once.
+    store : DuckDBPyRelation
+        ``feature_store``.
+    features : DataFrame
+        Rows of ``train_features``.
+
+    Returns
+    -------
+    DuckDBPyRelation
+        One row per ``customer_id`` and ``as_of_date``, and a column per feature.
+    """
+    key = ["customer_id", "as_of_date"]
+    pairs = rows.project(", ".join(key))
+    found = store.join(pairs, ", ".join(key), how="semi")
+    return found.project(", ".join([*key, *features["feature_name"]]))
+
+
 class Refused(Exception):
     """A candidate cannot be fitted on these rows."""
 
@@ -175,6 +203,7 @@ def fit_candidates(
     features: pd.DataFrame,
     settings: Settings,
     tell: Callable[[str], None] = lambda line: None,
+    candidates: "dict[str, Candidate] | None" = None,
 ) -> pd.DataFrame:
     """Fit every candidate for each task, horizon and origin that is judged.
 
@@ -195,6 +224,8 @@ def fit_candidates(
         ``horizon_days`` is taken from the splits.
     tell : function
         Called with a line before the first search and after each.
+    candidates : dict of str to Candidate
+        :data:`CANDIDATES`, if not given.
 
     Returns
     -------
@@ -223,6 +254,7 @@ def fit_candidates(
                 for fitted in fit_all(
                     training,
                     for_horizon,
+                    candidates,
                     tell=lambda line, place=place: tell(f"{place}: {line}"),
                 )
             ]
@@ -335,7 +367,7 @@ def fit_all(
         What :func:`training_rows` returned.
     settings : Settings
     candidates : dict of str to Candidate
-        Ours, if not given.
+        :data:`CANDIDATES`, if not given.
     tell : function
         Called with a line before the first search and after each.
 
@@ -447,6 +479,43 @@ def margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
         for start in range(0, max(len(rows), 1), CUSTOMERS_AT_A_TIME)
     ]
     return np.round(np.concatenate(parts), SCORE_DECIMALS)
+
+
+def apply_fit(fit: Any, document: Document, customers: pd.DataFrame) -> dict[str, Any]:
+    """Score customers with one fit; of whom it has nothing to say, the base rate does.
+
+    Parameters
+    ----------
+    fit : row
+        ``model_name`` and ``candidate_status``.
+    document : dict
+        What it learned.
+    customers : DataFrame
+        A column per feature.
+
+    Returns
+    -------
+    dict
+        Four columns: ``raw_score``, which ranks, ``probability``, not rounded,
+        ``model_source`` and ``model_note``.
+    """
+    found = margins(document, customers)
+    says = ~np.isnan(found)
+    base = document.get("base_margin", document.get("margin"))
+    raw = np.where(says, found, base)
+    is_own = fit.candidate_status == "ok"
+    note = "" if is_own else f"{fit.model_name}: {fit.candidate_status}"
+    if missing := sorted(set(_missing(document, customers))):
+        note = f"not there at scoring: {', '.join(missing)}"
+    silent = f"{fit.model_name}: nothing to say of this customer"
+    return {
+        "raw_score": np.round(raw, SCORE_DECIMALS),
+        "probability": np.where(
+            says, calibration.calibrated(document["calibrator"], raw), expit(base)
+        ),
+        "model_source": np.where(says & is_own, fit.model_name, "base_rate"),
+        "model_note": np.where(says, note, silent),
+    }
 
 
 def base_rate(labels: np.ndarray) -> Document:
@@ -808,6 +877,17 @@ CANDIDATES = {
     },
 }
 
+
+def candidates_for(names: Collection[str]) -> dict[str, Candidate]:
+    """Whom to fit for these: a mean is taken of any two, so that it needs them all."""
+    is_mean = "mean_of_two" in names
+    return {
+        name: candidate
+        for name, candidate in CANDIDATES.items()
+        if name in names or (is_mean and candidate.is_statistical)
+    }
+
+
 _FIT_COLUMNS = {
     "task": str,
     "horizon_days": int,
@@ -871,33 +951,18 @@ def _fit_row(fitted: Fitted, rows: pd.DataFrame) -> tuple:
 
 def _scored(customers: pd.DataFrame, fit: Any) -> pd.DataFrame:
     scores = customers[["task", "horizon_days", "as_of_date", "customer_id"]].assign(
-        model_name=fit.model_name, raw_score=np.nan, probability=np.nan
-    )
-    note = (
-        ""
-        if fit.candidate_status == "ok"
-        else f"{fit.model_name}: {fit.candidate_status}"
+        model_name=fit.model_name
     )
     if not fit.model_document:
-        return scores.assign(model_source="none", model_note=note)
-    document = json.loads(fit.model_document)
-    found = margins(document, customers)
-    says = ~np.isnan(found)
-    base = document.get("base_margin", document.get("margin"))
-    raw = np.where(says, found, base)
-    probability = np.where(
-        says, calibration.calibrated(document["calibrator"], raw), expit(base)
-    )
-    is_own = says & (fit.candidate_status == "ok")
-    if missing := sorted(set(_missing(document, customers))):
-        note = f"not there at scoring: {', '.join(missing)}"
-    silent = f"{fit.model_name}: nothing to say of this customer"
-    return scores.assign(
-        raw_score=np.round(raw, SCORE_DECIMALS),
-        probability=np.round(probability, PROBABILITY_DECIMALS),
-        model_source=np.where(is_own, fit.model_name, "base_rate"),
-        model_note=np.where(says, note, silent),
-    )
+        return scores.assign(
+            raw_score=np.nan,
+            probability=np.nan,
+            model_source="none",
+            model_note=f"{fit.model_name}: {fit.candidate_status}",
+        )
+    said = apply_fit(fit, json.loads(fit.model_document), customers)
+    said["probability"] = np.round(said["probability"], PROBABILITY_DECIMALS)
+    return scores.assign(**said)
 
 
 def _missing(document: Document, rows: pd.DataFrame) -> list[str]:

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy import stats
+from scipy.special import logit
 from threadpoolctl import threadpool_limits
 
-from perennial import calibration, churn
+from perennial import churn
 from perennial.faults import Fault
 
 #: Decimals of the log-odds of a published probability.
@@ -25,6 +26,9 @@ VERDICTS = ("met", "not_met", "warned", "first")
 
 #: Customers are drawn so often to tell a difference from chance.
 DRAWS = 1000
+
+#: Draws that are held in memory together.
+DRAWS_AT_A_TIME = 10
 
 #: The middle of the draws that an interval covers, in per cent.
 INTERVAL = 95
@@ -78,15 +82,16 @@ def fit_to_score(
         key = {"task": decision.task, "horizon_days": decision.horizon_days}
         board = leaderboard[_is(leaderboard, key) & leaderboard["is_chosen"]]
         chosen = board["model_name"].iloc[0] if len(board) else "base_rate"
+        champion = decision.champion_name
+        names = {chosen} if pd.isna(champion) else {champion, chosen}
         today = splits[_is(splits, key)].query("origin_date == @decision.as_of_date")
         fits = churn.fit_candidates(
             today.assign(role=today["role"].replace("score", "test")),
             examples[_is(examples, key)],
             features,
             replace(settings, horizon_days=int(decision.horizon_days)),
+            candidates=churn.candidates_for(names),
         )
-        champion = decision.champion_name
-        names = [chosen] if pd.isna(champion) else [champion, chosen]
         kept = fits[fits["model_name"].isin(names) & (fits["model_document"] != "")]
         pieces.append(kept.assign(is_chosen=kept["model_name"] == chosen))
     empty = pd.DataFrame(columns=list(_TO_SCORE_COLUMNS))
@@ -185,26 +190,12 @@ def apply_model(model: Any, customers: Frame) -> dict[str, Any]:
     document = checked_document(
         model.model_id, model.model_document, model.document_sha256
     )
-    found = churn.margins(document, customers)
-    says = ~np.isnan(found)
-    base = document.get("base_margin", document.get("margin"))
-    raw = np.where(says, found, base)
-    probability = np.where(
-        says, calibration.calibrated(document["calibrator"], raw), expit(base)
-    )
-    is_own = says & (model.candidate_status == "ok")
-    note = ""
-    if model.candidate_status != "ok":
-        note = f"{model.model_name}: {model.candidate_status}"
-    elif missing := sorted(set(churn._missing(document, customers))):
-        note = f"not there at scoring: {', '.join(missing)}"
-    silent = f"{model.model_name}: nothing to say of this customer"
+    said = churn.apply_fit(model, document, customers)
+    probability = said["probability"]
     return {
-        "raw_score": np.round(raw, churn.SCORE_DECIMALS),
+        **said,
         "probability": np.round(probability, churn.PROBABILITY_DECIMALS),
         "margin": np.round(logit(probability), MARGIN_DECIMALS),
-        "model_source": np.where(is_own, model.model_name, "base_rate"),
-        "model_note": np.where(says, note, silent),
     }
 
 
@@ -286,20 +277,26 @@ def brier_interval(
     Returns
     -------
     (difference, low, high) : tuple of float
-        Below 0 the challenger is better.
+        Below 0 the challenger is better. With fewer than two customers the interval
+        has no bounds.
     """
     both = challenger.merge(champion, on="customer_id", suffixes=("", "_champion"))
     both = both.sort_values("customer_id")
     happened = both["is_positive"].to_numpy(float)
     gaps = (both["probability"].to_numpy(float) - happened) ** 2
     gaps -= (both["probability_champion"].to_numpy(float) - happened) ** 2
-    random = np.random.default_rng(seed)
-    count = len(gaps)
-    means = np.empty(draws)
-    for draw in range(draws):
-        means[draw] = gaps[random.integers(0, count, count)].mean()
-    low, high = np.percentile(means, [50 - INTERVAL / 2, 50 + INTERVAL / 2])
-    return float(gaps.mean()), float(low), float(high)
+    if len(gaps) < 2:
+        return (float(gaps.mean()) if len(gaps) else np.nan), -np.inf, np.inf
+    drawn = stats.bootstrap(
+        (gaps,),
+        np.mean,
+        n_resamples=draws,
+        batch=DRAWS_AT_A_TIME,
+        confidence_level=INTERVAL / 100,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    )
+    return float(gaps.mean()), *map(float, drawn.confidence_interval)
 
 
 #: Gates that need a champion.

@@ -96,8 +96,21 @@ def test_the_candidate_that_scores_is_fitted_anew_beside_the_chosen_one(rows):
     }
 
 
+def test_only_what_may_score_is_fitted_and_comes_out_as_beside_all_others(
+    rows, fitted, monkeypatch
+):
+    statistical = {name for name, one in churn.CANDIDATES.items() if one.is_statistical}
+    assert churn.candidates_for({"base_rate"}) == {}
+    assert set(churn.candidates_for({"base_rate", "mean_of_two"})) == statistical
+    monkeypatch.setattr(churn, "candidates_for", lambda names: churn.CANDIDATES)
+    assert list(a_fit(rows)["document_sha256"]) == list(fitted["document_sha256"])
+    mean = a_fit(rows, "mean_of_two")["document_sha256"]
+    monkeypatch.undo()
+    assert list(a_fit(rows, "mean_of_two")["document_sha256"]) == list(mean)
+
+
 def test_what_is_not_due_is_not_fitted(rows, monkeypatch):
-    monkeypatch.setattr(churn, "fit_candidates", lambda *_: pytest.fail("it was"))
+    monkeypatch.setattr(churn, "fit_candidates", lambda *_, **__: pytest.fail("!"))
     nothing = registry.fit_to_score(
         pd.DataFrame(columns=["task", "horizon_days", "origin_date", "role"]),
         rows.assign(**KEY),
@@ -266,6 +279,9 @@ def test_a_difference_is_told_from_chance_by_the_same_customers():
     assert registry.brier_interval(good, base, seed=8) != (difference, low, high)
     same = registry.brier_interval(base, base, seed=7)
     assert same == (0, 0, 0)
+    # of one customer chance says nothing
+    _, low, high = registry.brier_interval(good[:1], base[:1], seed=7)
+    assert (low, high) == (-np.inf, np.inf)
 
 
 def test_every_candidate_has_its_place_in_the_order():
