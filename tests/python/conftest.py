@@ -17,6 +17,10 @@ from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[2]
+
+#: What builds of tests know of the environment.
+KEPT = {"CI", "HOME", "LANG", "PATH", "TMPDIR", "USER"}
+KEPT_PREFIXES = ("DBT_", "LD_", "PERENNIAL_", "PYTHON", "PYTEST", "SHARED_PARSE")
 PERENNIAL = Path(sys.executable).parent / "perennial"
 MASTER_HEADER = " customer_id  date number_of_cds  dollar_value"
 
@@ -24,6 +28,12 @@ MASTER_HEADER = " customer_id  date number_of_cds  dollar_value"
 # the same mutations on every machine, and more of them where they are asked for
 settings.register_profile("short", max_examples=100, derandomize=True, deadline=None)
 settings.register_profile("whole", settings.get_profile("short"), max_examples=1000)
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Begin with the files that take longest, so that no worker ends with one alone."""
+    order = {f"test_{name}.py": place for place, name in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.hookimpl(trylast=True)
@@ -43,7 +53,11 @@ def pytest_configure(config) -> None:
         folder = tempfile.mkdtemp(prefix="parsed-")
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["SHARED_PARSE_FOLDER"] = folder
-        os.environ["DBT_LOG_LEVEL_FILE"] = "info"  # a tenth of the time of a build
+        # of each line that it logs, dbt asks every variable whether it is a secret
+        os.environ["DBT_LOG_LEVEL_FILE"] = "none"
+        for name in os.environ.keys() - KEPT:
+            if not name.startswith(KEPT_PREFIXES):
+                del os.environ[name]
         paths = [str(Path(__file__).parent / "shared_parse")]
         paths += filter(None, [os.environ.get("PYTHONPATH")])
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
@@ -72,10 +86,24 @@ RUN_COLUMN = "run_id"
 #: The sample log, with a short search for parameters of what is fitted for churn.
 SAMPLE = {"cdnow_log": "sample", "search_trials": 1}
 
-#: What short builds leave out where it is not their subject.
-SLOW_LEAVES = (
+#: The same of the other builds that are shared.
+SHORT_SEARCH = {"search_trials": 2}
+
+#: What short builds leave out where it is not their subject: slow leaves, and tests of
+#: one column each.
+SHORT = (
     *("feature_statistics", "train_examples+", "eval_leaks+"),
     *("retrain_decision+", "score_population+"),
+    *("test_name:accepted_values", "test_name:between", "test_name:matches"),
+    *("test_name:not_null", "test_name:within_its_kind"),
+)
+
+
+#: The dearest first.
+SLOW_FILES = (
+    *("files_over_time", "init", "churn_models", "degenerate_data", "privacy"),
+    *("raw_files", "registry", "command_line", "as_a_package"),
+    *("same_input_same_output", "demo", "sessions"),
 )
 
 
@@ -153,8 +181,7 @@ def run_build(
         f"--log-path={home / 'logs'}",
         f"--vars={json.dumps(settings or {})}",
         *([] if unit_tests else ["--exclude", "resource_type:unit_test"]),
-        # leaves that take seconds
-        *([] if unit_tests or selection or everything else SLOW_LEAVES),
+        *([] if unit_tests or selection or everything else SHORT),
         *selection,
     ]
     if folder is not None:
@@ -220,7 +247,7 @@ def shared_build(tmp_path_factory, worker_id) -> Callable[..., Build]:
 @pytest.fixture(scope="session")
 def master(shared_build) -> Build:
     """The master log: 23,570 customers."""
-    return shared_build("master", everything=True)
+    return shared_build("master", settings=SHORT_SEARCH, everything=True)
 
 
 @pytest.fixture(scope="session")
@@ -232,7 +259,9 @@ def sample(shared_build) -> Build:
 @pytest.fixture(scope="session")
 def demo(shared_build) -> Build:
     """The demo company, 2,000 customers, from files that the build makes."""
-    return shared_build("demo", connector="demo", unit_tests=True)
+    return shared_build(
+        "demo", connector="demo", settings=SHORT_SEARCH, unit_tests=True
+    )
 
 
 @pytest.fixture(scope="session")

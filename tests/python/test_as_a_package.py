@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import duckdb
-from conftest import ROOT, SLOW_LEAVES
+from conftest import ROOT, SHORT
 from shop import install_shop
 
 PROJECT = """
@@ -78,7 +78,7 @@ def test_the_marts_are_built_from_the_adopters_staging_model(tmp_path):
 def test_a_project_with_models_seeds_and_hooks_of_its_own_is_not_disturbed(tmp_path):
     """Its settings hold, its schemas and hooks stay, and it reads our marts."""
     folder = install_shop(tmp_path / "bakery", ROOT / "tests" / "package_use")
-    dbt("build", "--exclude", *SLOW_LEAVES, folder=folder)
+    dbt("build", "--exclude", *SHORT, folder=folder)
     with duckdb.connect(str(folder / "bakery.duckdb"), read_only=True) as connection:
 
         def row(query: str) -> tuple:

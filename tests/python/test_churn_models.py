@@ -875,10 +875,10 @@ def test_the_summary_tells_how_the_newest_backtest_went(demo):
 
 def test_a_build_shows_how_a_search_goes(demo):
     assert re.search(
-        r"fit_churn: churn, 90 days, 2025-09-30: learning from [\d,]+ rows, 5 trials",
+        r"fit_churn: churn, 90 days, 2025-09-30: learning from [\d,]+ rows, 2 trials",
         demo.output,
     )
     assert re.search(
-        r"fit_churn: churn, 90 days, 2025-09-30: lightgbm: .+ in 5 trials, log loss",
+        r"fit_churn: churn, 90 days, 2025-09-30: lightgbm: .+ in 2 trials, log loss",
         demo.output,
     )

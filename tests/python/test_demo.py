@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, SLOW_LEAVES, Build, run_build
+from conftest import ROOT, SHORT, Build, run_build
 from shop import ENTITIES
 from test_files_over_time import spoil
 
@@ -41,7 +41,7 @@ def dbt_build(home: Path) -> Build:
     finished = subprocess.run(
         [
             *(DBT, "--no-use-colors", "build"),
-            *("--exclude", "resource_type:unit_test", *SLOW_LEAVES),
+            *("--exclude", "resource_type:unit_test", *SHORT),
             *(f"--target-path={home / 'target'}", f"--log-path={home / 'logs'}"),
         ],
         cwd=ROOT,

@@ -269,6 +269,10 @@ def contents(build: ShopBuild, entity: str) -> list[tuple]:
     return build.rows(CONTENTS.format(columns=", ".join(columns), entity=entity))
 
 
+WHOLE = ("--exclude", "test_type:unit")
+NO_SEARCH = {"settings": {"search_trials": 0}}
+
+
 @pytest.fixture(scope="module")
 def formats(installed, tmp_path_factory) -> dict[str, ShopBuild]:
     built = {}
@@ -276,8 +280,8 @@ def formats(installed, tmp_path_factory) -> dict[str, ShopBuild]:
         shop = Shop(installed, tmp_path_factory.mktemp(file_format))
         write_all(shop.files, file_format)
         # the whole project once, from the files to the marts
-        arguments = ("build",) if file_format == "parquet" else ("build", *INPUT)
-        built[file_format] = shop.dbt(*arguments, SHOP_FORMAT=file_format)
+        selected = WHOLE if file_format == "parquet" else INPUT
+        built[file_format] = shop.build(*selected, **NO_SEARCH, SHOP_FORMAT=file_format)
         assert built[file_format].exit_code == 0, built[file_format].output[-3000:]
     return built
 
@@ -307,8 +311,8 @@ def test_one_domain_is_enough(installed, tmp_path):
     shop = Shop(installed, tmp_path)
     write_rows(shop.files, "orders")
     # what a rule made has no chance in it, and is found out by the audit of features
-    left_out = ("--exclude", "test_type:unit", "no_feature_knows_too_much")
-    build = shop.dbt("build", *left_out, settings={"entities": ["orders"]})
+    settings = {**NO_SEARCH["settings"], "entities": ["orders"]}
+    build = shop.build(*WHOLE, "no_feature_knows_too_much", settings=settings)
     assert build.exit_code == 0, build.output[-3000:]
     assert build.row("select count(*) from marts.fct_orders") == (COUNTS["orders"],)
     missing = build.rows(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import PERENNIAL, ROOT, SLOW_LEAVES, Build
+from conftest import PERENNIAL, ROOT, SHORT, Build
 from shop import INPUT, write_rows
 from test_databases import PASSWORD, server  # noqa: F401
 
@@ -54,7 +54,7 @@ class Clone:
         return finished.stdout
 
     def build(self, *selection: str, **environment: str) -> Build:
-        whole = ("--exclude", "resource_type:unit_test", *SLOW_LEAVES)
+        whole = ("--exclude", "resource_type:unit_test", *SHORT)
         selected = selection or whole
         finished = self.run(
             *("build", "--connector=own", "--"), *selected, **environment

@@ -237,7 +237,8 @@ def hashed(shop, tmp_path_factory) -> PrivateShop:
     hashed = shop.copy(tmp_path_factory.mktemp("hashed") / "home")
     selected = ("--select", "files_read", *ID_MARTS)
     settings = {"pseudonymise": True}
-    built = hashed.build(*selected, *MODELS, settings=settings, **with_key())
+    environment = {**with_key(), "DBT_LOG_LEVEL_FILE": "debug"}
+    built = hashed.build(*selected, *MODELS, settings=settings, **environment)
     assert built.exit_code == 0, built.output
     return hashed
 
