@@ -255,9 +255,22 @@ def precision_of_who_stayed(built: Build, is_model: str) -> np.ndarray:
     )
 
 
+@pytest.fixture(scope="session")
+def whole_search(shared_build):
+    """The master log with the search that users have."""
+    wanted = ("+churn_backtest_choices", "+churn_backtest_metrics")
+    return shared_build(
+        "whole_search", selection=("--select", *wanted, "--exclude", "resource_type:test")
+    )
+
+
 @pytest.mark.calibration
-def test_cdnow_gives_what_a_careful_model_gives_there(master):
+@pytest.mark.parametrize(
+    "build", ["master", pytest.param("whole_search", marks=pytest.mark.slow)]
+)
+def test_cdnow_gives_what_a_careful_model_gives_there(build, request):
     """Who orders again within 91 days, of all customers, on three dates."""
+    master = request.getfixturevalue(build)
     of = published(master, "all")
     print(of.round(4).to_string())  # and whatever it is of customers in scope
     print(published(master, "in_scope").round(4).to_string())
@@ -343,7 +356,7 @@ def small_demo(tmp_path_factory) -> Build:
             "horizons_days": [90],
             "tasks": ["churn", "expansion"],
         },
-        selection=["--select", "+churn_backtest_choices", "--exclude", "test_type:*"],
+        selection=["--select", "+churn_backtest_choices", "--exclude", "resource_type:test"],
     )
     assert built.exit_code == 0, built.output + built.errors
     return built
