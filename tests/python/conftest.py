@@ -86,9 +86,6 @@ RUN_COLUMN = "run_id"
 #: The sample log, with a short search for parameters of what is fitted for churn.
 SAMPLE = {"cdnow_log": "sample", "search_trials": 1}
 
-#: The same of the other builds that are shared.
-SHORT_SEARCH = {"search_trials": 2}
-
 #: What short builds leave out where it is not their subject: slow leaves, and tests of
 #: one column each.
 SHORT = (
@@ -97,7 +94,6 @@ SHORT = (
     *("test_name:accepted_values", "test_name:between", "test_name:matches"),
     *("test_name:not_null", "test_name:within_its_kind"),
 )
-
 
 #: The dearest first.
 SLOW_FILES = (
@@ -247,7 +243,7 @@ def shared_build(tmp_path_factory, worker_id) -> Callable[..., Build]:
 @pytest.fixture(scope="session")
 def master(shared_build) -> Build:
     """The master log: 23,570 customers."""
-    return shared_build("master", settings=SHORT_SEARCH, everything=True)
+    return shared_build("master", everything=True)
 
 
 @pytest.fixture(scope="session")
@@ -259,9 +255,7 @@ def sample(shared_build) -> Build:
 @pytest.fixture(scope="session")
 def demo(shared_build) -> Build:
     """The demo company, 2,000 customers, from files that the build makes."""
-    return shared_build(
-        "demo", connector="demo", settings=SHORT_SEARCH, unit_tests=True
-    )
+    return shared_build("demo", connector="demo", unit_tests=True)
 
 
 @pytest.fixture(scope="session")

@@ -255,22 +255,9 @@ def precision_of_who_stayed(built: Build, is_model: str) -> np.ndarray:
     )
 
 
-@pytest.fixture(scope="session")
-def whole_search(shared_build):
-    """The master log with the search that users have."""
-    wanted = ("+churn_backtest_choices", "+churn_backtest_metrics")
-    return shared_build(
-        "whole_search", selection=("--select", *wanted, "--exclude", "resource_type:test")
-    )
-
-
 @pytest.mark.calibration
-@pytest.mark.parametrize(
-    "build", ["master", pytest.param("whole_search", marks=pytest.mark.slow)]
-)
-def test_cdnow_gives_what_a_careful_model_gives_there(build, request):
+def test_cdnow_gives_what_a_careful_model_gives_there(master):
     """Who orders again within 91 days, of all customers, on three dates."""
-    master = request.getfixturevalue(build)
     of = published(master, "all")
     print(of.round(4).to_string())  # and whatever it is of customers in scope
     print(published(master, "in_scope").round(4).to_string())
@@ -356,7 +343,12 @@ def small_demo(tmp_path_factory) -> Build:
             "horizons_days": [90],
             "tasks": ["churn", "expansion"],
         },
-        selection=["--select", "+churn_backtest_choices", "--exclude", "resource_type:test"],
+        selection=[
+            "--select",
+            "+churn_backtest_choices",
+            "--exclude",
+            "resource_type:test",
+        ],
     )
     assert built.exit_code == 0, built.output + built.errors
     return built
@@ -888,10 +880,10 @@ def test_the_summary_tells_how_the_newest_backtest_went(demo):
 
 def test_a_build_shows_how_a_search_goes(demo):
     assert re.search(
-        r"fit_churn: churn, 90 days, 2025-09-30: learning from [\d,]+ rows, 2 trials",
+        r"fit_churn: churn, 90 days, 2025-09-30: learning from [\d,]+ rows, 5 trials",
         demo.output,
     )
     assert re.search(
-        r"fit_churn: churn, 90 days, 2025-09-30: lightgbm: .+ in 2 trials, log loss",
+        r"fit_churn: churn, 90 days, 2025-09-30: lightgbm: .+ in 5 trials, log loss",
         demo.output,
     )
