@@ -101,7 +101,8 @@ def churn_backtest(connector: str, population: str) -> str:
         inner join (
             pivot (
                 select task, horizon_days, as_of_date, model_name, metric, metric_value
-                from marts.churn_backtest_metrics where population = ?
+                from marts.churn_backtest_metrics
+                where population = ? and segment_kind = 'all'
             ) on metric in {metrics} using first(metric_value)
         ) as metrics using (task, horizon_days, model_name)
         where task = 'churn' and horizon_days in (90, 91) and is_published

@@ -101,6 +101,11 @@
             'default': 'average_precision',
             'meaning': 'by which metric of past dates a candidate is chosen; average_precision is the area under precision and recall of who left',
         },
+        'bootstrap_draws': {
+            'unit': 'draws',
+            'type': 'integer', 'least': 0, 'most': 10000, 'default': 200,
+            'meaning': 'how often customers are drawn to tell how far a metric of the backtest is chance; 0 gives no intervals',
+        },
         'retrain_after_days': {
             'unit': 'days',
             'type': 'integer', 'least': 1, 'most': 3650, 'default': 14,

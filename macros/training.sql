@@ -49,7 +49,7 @@
         'min_auc_policy', 'approval', 'canary_share', 'prediction_features_kept_days',
         'daily_dates_kept_days', 'grid_dates_count', 'replace_changed_files',
         'pseudonymise', 'purchase_model', 'annual_discount_rate', 'gross_margin',
-        'demo_size', 'demo_seed', 'demo_shocks', 'enrichment',
+        'bootstrap_draws', 'demo_size', 'demo_seed', 'demo_shocks', 'enrichment',
     ] -%}
     {%- set values = [] -%}
     {%- for name in perennial.settings_catalogue() | sort if name not in aside -%}
@@ -86,4 +86,26 @@
     where
         {{ perennial.is_past('as_of_date', clock) }}
         and not ({{ perennial.is_recent('as_of_date', clock, kept_days) }})
+{%- endmacro %}
+
+{#- The bands of each task, each from its least probability up to that of the next one;
+    place 1 is the highest. -#}
+{% macro bands_by_probability() -%}
+    select
+        task,
+        risk_band,
+        least_probability,
+        coalesce(
+            lead(least_probability) over (
+                partition by task
+                order by least_probability
+            ),
+            2
+        ) as next_least_probability,
+        row_number() over (
+            partition by task
+            order by least_probability desc
+        ) as place
+
+    from {{ ref('risk_bands') }}
 {%- endmacro %}

@@ -85,7 +85,8 @@ predictions as (
         customer_id,
         raw_score,
         probability,
-        is_positive
+        is_positive,
+        is_in_scope
 
     from populations
 

@@ -323,6 +323,40 @@ def rollback(model: ModelId, connector: Connector = DEFAULT_CONNECTOR) -> None:
     print(return_to(Project.find(connector), model))
 
 
+report_app = typer.Typer(no_args_is_help=True, help="Print what the marts tell.")
+app.add_typer(report_app, name="report")
+
+
+@report_app.command("churn")
+def report_churn(
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where the charts go; build/charts if not said."),
+    ] = None,
+    connector: Connector = DEFAULT_CONNECTOR,
+) -> None:
+    """Print how far the models of churn can be believed, and draw it.
+
+    Candidates, backtest, calibration, bands, and what to doubt. Charts as SVG, where
+    matplotlib is installed.
+    """
+    from perennial.churn_charts import draw_churn
+    from perennial.report import churn_page
+
+    project = Project.find(connector)
+    page, console = churn_page(project), _console()
+    for table in page.tables:
+        _print_table(console, table.title, table.names, table.rows)
+    print("\nWhat to doubt" if page.doubts else "\nNothing asks for doubt.")
+    _print_list(console, page.doubts)
+    print()
+    try:
+        for path in draw_churn(project, folder):
+            print(path)
+    except Fault as fault:  # the tables are what was asked for
+        print(fault)
+
+
 prove_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",

@@ -42,6 +42,7 @@ with wide as (
         any_value(metric_value) filter (where metric = 'brier_skill') as skill
     from marts.churn_backtest_metrics
     where population = (select min(population) from marts.churn_backtest_metrics)
+        and segment_kind = 'all'
     group by all
 )
 select wide.task, as_of_date, wide.horizon_days, wide.model_name, auc, skill

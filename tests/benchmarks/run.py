@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+from backtest import measure_backtest
 from churn import measure_churn
 from features import SMALLER, FeatureBench, table_of_features
 from measuring import (
@@ -84,7 +85,7 @@ EVENT_PATH = (
 )
 
 #: In this order: the features are built of the company that was made before.
-PARTS = ("events", "company", "features", "churn", "peers")
+PARTS = ("events", "company", "features", "churn", "backtest", "peers")
 
 STAGING_OF_EVENTS = (
     "--select",
@@ -121,6 +122,8 @@ def main() -> None:
         write_part("features", figures["told_of"], table_of_features(figures, smaller))
     if "churn" in parts:
         measure_churn(folder)
+    if "backtest" in parts:
+        measure_backtest(folder)
     if "peers" in parts:
         rows = PeerBench(folder, arguments.size).measure()
         write_part("peers", "Seed 7, no shocks", table_of_peers(rows))

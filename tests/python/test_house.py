@@ -48,7 +48,7 @@ LAYERS = {
         "",
         {
             *("seeds", "input", "intermediate", "features", "outcomes"),
-            *("fits", "scores", "evaluations", "registry"),
+            *("fits", "scores", "evaluations", "registry", "marts"),
         },
     ),
 }
