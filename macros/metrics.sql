@@ -66,6 +66,14 @@
     ]) }}
 {%- endmacro %}
 
+{#- The squared gap between a probability and what happened, in exact decimals. -#}
+{% macro squared_gap(probability, is_positive) -%}
+    {%- set gap -%}
+        cast({{ probability }} - cast({{ is_positive }} as integer) as decimal(7, 6))
+    {%- endset -%}
+    cast({{ gap }} * {{ gap }} as decimal(18, 12))
+{%- endmacro %}
+
 {#- Minus the logarithm of the probability of what happened, in exact decimals. -#}
 {% macro log_loss(probability, is_positive) -%}
     cast(

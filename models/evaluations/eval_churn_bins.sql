@@ -55,41 +55,49 @@ sizes as (
     {% endfor %}
 ),
 
+limits as (
+
+    select
+        case_number,
+        segment_kind,
+        segment_number,
+        customers_count
+        {% for name, top in tops().items() -%}
+            , cast({{ top }} as integer) as first_{{ name }}
+        {% endfor %}
+    from sizes
+
+),
+
 sums as (
 
     {% for kind in kinds -%}
         {% set place = 'ranks.place_in_' ~ kind -%}
         {{ 'union all ' if not loop.first }}select
-            sizes.case_number,
-            sizes.segment_kind,
-            sizes.segment_number,
-            {{ tenth(place, 'sizes.customers_count') }} as decile,
+            limits.case_number,
+            limits.segment_kind,
+            limits.segment_number,
+            {{ tenth(place, 'limits.customers_count') }} as decile,
             count(*) as customers_count,
             count(*) filter (where ranks.is_positive) as positives_count,
-            {% for name, top in tops().items() -%}
+            {% for name in tops() -%}
                 count(*) filter (
-                    where
-                    ranks.is_positive
-                    and {{ place }}
-                    <= {{ top | replace('customers', 'sizes.customers') }}
+                    where ranks.is_positive and {{ place }} <= limits.first_{{ name }}
                 ) as positives_in_{{ name }},
             {% endfor -%}
             sum(ranks.probability) as probability_sum,
-            sum(
-                {{ squared('ranks.probability - cast(ranks.is_positive as integer)') }}
-            ) as squared_error_sum,
-            sum({{ log_loss('ranks.probability', 'ranks.is_positive') }})
-                as log_loss_sum
+            sum(ranks.squared_error) as squared_error_sum,
+            sum(ranks.log_loss) as log_loss_sum
         from ranks
-        inner join sizes
-            on ranks.case_number = sizes.case_number
-            and ranks.{{ kind }}_number = sizes.segment_number
-            and sizes.segment_kind = '{{ kind }}'
+        inner join limits
+            on ranks.case_number = limits.case_number
+            and ranks.{{ kind }}_number = limits.segment_number
+            and limits.segment_kind = '{{ kind }}'
         group by
-            sizes.case_number,
-            sizes.segment_kind,
-            sizes.segment_number,
-            {{ tenth(place, 'sizes.customers_count') }}
+            limits.case_number,
+            limits.segment_kind,
+            limits.segment_number,
+            {{ tenth(place, 'limits.customers_count') }}
     {% endfor %}
 ),
 

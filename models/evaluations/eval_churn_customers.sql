@@ -63,36 +63,67 @@ banded as (
 
 ),
 
-named as (
+kinds as (
 
     select
-        as_of_date,
-        customer_id,
         {% for kind in segment_kinds() -%}
-            case
-                when count({{ kind }}) over () > 0 then coalesce({{ kind }}, 'unknown')
-            end as {{ kind }},
-        {% endfor -%}
-        cast(
-            {{ hashed_number('customer_id', 'draw') }} % {{ draw_groups }} as integer
-        ) as draw_group
-
+            count({{ kind }}) > 0 as has_{{ kind }}{{ ',' if not loop.last }}
+        {% endfor %}
     from banded
 
 ),
 
+named as (
+
+    select
+        banded.as_of_date,
+        banded.customer_id,
+        {% for kind in segment_kinds() -%}
+            case when kinds.has_{{ kind }} then coalesce(banded.{{ kind }}, 'unknown') end
+                as {{ kind }},
+        {% endfor -%}
+        cast(
+            {{ hashed_number('banded.customer_id', 'draw') }} % {{ draw_groups }}
+            as integer
+        ) as draw_group
+
+    from banded
+
+    cross join kinds
+
+),
+
+{% for kind in segment_kinds() -%}
+    {{ kind }}_numbers as (
+
+        select
+            {{ kind }},
+            cast(row_number() over (order by {{ kind }}) as integer)
+                as {{ kind }}_number
+
+        from named
+
+        where {{ kind }} is not null
+
+        group by {{ kind }}
+
+    ),
+
+{% endfor -%}
 numbered as (
 
     select
-        *
+        named.*
         {% for kind in segment_kinds() -%}
-            , case
-                when {{ kind }} is not null
-                    then cast(dense_rank() over (order by {{ kind }}) as integer)
-            end as {{ kind }}_number
+            , {{ kind }}_numbers.{{ kind }}_number
         {% endfor %}
     from named
 
+    {% for kind in segment_kinds() -%}
+        left join {{ kind }}_numbers
+            on named.{{ kind }} = {{ kind }}_numbers.{{ kind }}
+
+    {% endfor %}
 )
 
 select * from numbered

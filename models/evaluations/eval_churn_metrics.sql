@@ -36,19 +36,35 @@ totals as (
 
 ),
 
-ranks as (
+-- equal scores are one step of the curves; these turn only where it happened to
+-- somebody, and the last place of the step tells how many came so far
+turns as (
 
-    select
-        *,
-        1 as all_number,
-        place as place_in_all
+    select distinct
+        case_number,
+        raw_score
 
     from {{ ref('eval_churn_ranks') }}
 
+    where is_positive
+
 ),
 
--- equal scores are one step of the curves; these turn only where it happened to
--- somebody, and the last place of the step tells how many came so far
+ranks as (
+
+    select
+        ranks.*,
+        1 as all_number,
+        ranks.place as place_in_all
+
+    from {{ ref('eval_churn_ranks') }} as ranks
+
+    inner join turns
+        on ranks.case_number = turns.case_number
+        and ranks.raw_score = turns.raw_score
+
+),
+
 steps as (
 
     {% for kind in kinds -%}

@@ -36,18 +36,19 @@ placed as (
 
     select
         * exclude (customer_id),
-        cast(
-            row_number() over (
-                partition by case_number
-                order by raw_score desc, customer_id asc
-            ) as integer
-        ) as place
+        cast(row_number() over downwards as integer) as place,
+        coalesce(raw_score = lag(raw_score) over downwards, false) as is_tied
 
     from predictions
 
+    window downwards as (
+        partition by case_number
+        order by raw_score desc, customer_id asc
+    )
+
 ),
 
-ranks as (
+ranked as (
 
     select
         *
@@ -60,6 +61,17 @@ ranks as (
             ) as place_in_{{ kind }}
         {% endfor %}
     from placed
+
+),
+
+ranks as (
+
+    select
+        *,
+        {{ squared_gap('probability', 'is_positive') }} as squared_error,
+        {{ log_loss('probability', 'is_positive') }} as log_loss
+
+    from ranked
 
 )
 
