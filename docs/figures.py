@@ -96,7 +96,7 @@ def churn_backtest(connector: str, population: str) -> str:
     told = ", ".join(f"metrics.{metric}" for metric in metrics)
     rows = _rows(
         f"""
-        select origin_date, model_name, chosen_on, {told}
+        select origin_date, model_name, chosen_on, intervals.told, {told}
         from marts.churn_backtest_choices as choices
         inner join (
             pivot (
@@ -105,25 +105,34 @@ def churn_backtest(connector: str, population: str) -> str:
                 where population = ? and segment_kind = 'all'
             ) on metric in {metrics} using first(metric_value)
         ) as metrics using (task, horizon_days, model_name)
+        inner join (
+            select task, horizon_days, as_of_date, model_name,
+                printf('%.2f to %.2f', metric_low, metric_high) as told
+            from marts.churn_backtest_metrics
+            where population = ? and segment_kind = 'all' and metric = 'roc_auc'
+        ) as intervals using (task, horizon_days, as_of_date, model_name)
         where task = 'churn' and horizon_days in (90, 91) and is_published
             and origin_date = as_of_date
         order by origin_date
         """,
         population,
+        population,
         connector=connector,
     )
-    names = ["origin", "published", "chosen on", "AUC", "Brier", "calibration error"]
+    names = ["origin", "published", "chosen on", "AUC, 95 %"]
+    names += ["AUC", "Brier", "calibration error"]
     names += ["skill", "AUC of the truth"] if connector == DEMO else ["skill"]
     best = _auc_of_the_truth() if connector == DEMO else {}
     lines = [
         f"| {' | '.join(names)} |",
-        "| --- | --- | --- |" + " ---: |" * (len(names) - 3),
+        "| --- | --- | --- | --- |" + " ---: |" * (len(names) - 4),
     ]
-    for origin, model, chosen_on, *values in rows:
+    for origin, model, chosen_on, interval, *values in rows:
         values += [best[origin]] if best else []
         told = " | ".join(f"{value:.3f}" for value in values)
         lines.append(
-            f"| {origin} | `{model}` | {chosen_on.replace('_', ' ')} | {told} |"
+            f"| {origin} | `{model}` | {chosen_on.replace('_', ' ')} | {interval} "
+            f"| {told} |"
         )
     return "\n".join(lines)
 
@@ -157,6 +166,86 @@ def _auc_of_the_truth() -> dict:
         connector=DEMO,
     )
     return dict(rows)
+
+
+def churn_reliability() -> str:
+    """Table of what was said of past customers of the demo company, and came true."""
+    rows = _rows(
+        """
+        select printf('%.2f to %.2f', least_probability, most_probability),
+            customers_count, positives_count, mean_probability, positive_rate,
+            printf('%.1f%% to %.1f%%', 100 * positive_rate_low,
+                100 * positive_rate_high)
+        from marts.churn_reliability
+        inner join marts.churn_leaderboard using (task, horizon_days, model_name)
+        where is_chosen and task = 'churn' and horizon_days = 90
+            and customers_count >= 30
+        order by probability_bin
+        """,
+        connector=DEMO,
+    )
+    lines = [
+        "| probability | customers | lost | said | happened | 95 % |",
+        "| --- | ---: | ---: | ---: | ---: | --- |",
+        *(
+            f"| {between} | {customers:,} | {lost:,} | {said:.1%} | {happened:.1%} "
+            f"| {interval} |"
+            for between, customers, lost, said, happened, interval in rows
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def churn_bands() -> str:
+    """Table of what became of the customers of each band, by connector."""
+    lines = [
+        "| company | band | customers | lost | share of the band | share of all lost |",
+        "| --- | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for company, connector in (("demo", DEMO), ("CDNOW", CDNOW)):
+        rows = _rows(
+            """
+            select risk_band, sum(customers_count), sum(positives_count)
+            from marts.churn_confusion_matrix
+            where is_published and population = 'in_scope' and task = 'churn'
+                and horizon_days in (90, 91)
+            group by risk_band, band_place
+            order by band_place
+            """,
+            connector=connector,
+        )
+        total = sum(lost for _, _, lost in rows)
+        lines += [
+            f"| {company} | {band} | {customers:,} | {lost:,} | {lost / customers:.1%} "
+            f"| {lost / total:.1%} |"
+            for band, customers, lost in rows
+        ]
+    return "\n".join(lines)
+
+
+def churn_segments() -> str:
+    """Tell in how many segments of the demo company what was said is beyond chance."""
+    rows = _rows(
+        """
+        select segment_kind, segment, mean_probability, positive_rate,
+            is_too_low or is_too_high, count(*) over ()
+        from marts.churn_segment_stability
+        where task = 'churn' and horizon_days = 90 and segment_kind <> 'all'
+        order by segment_kind, segment
+        """,
+        connector=DEMO,
+    )
+    beyond = [
+        f"{kind.replace('_', ' ')} `{segment}` ({said:.1%} was said, "
+        f"{happened:.1%} were lost)"
+        for kind, segment, said, happened, is_beyond, _ in rows
+        if is_beyond
+    ]
+    named = f": {'; '.join(beyond)}" if beyond else ""
+    return (
+        f"On the demo company what was said lies beyond chance in {len(beyond)} of "
+        f"{len(rows)} segments{named}."
+    )
 
 
 def churn_rows() -> str:

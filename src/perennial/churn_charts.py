@@ -153,14 +153,14 @@ def _draw_reliability(data: pd.DataFrame) -> "charts.Figure":
         color=charts._PREDICTED,
         elinewidth=1,
         markersize=4,
-        label="happened, with 95 % (Wilson); bins of five customers and more",
+        label="happened, with 95 % (Wilson); bins of five and more",
     )
     axes.set_ylabel("share that was lost")
     axes.set_title(
         f"What {first['model_name']} said of {first['horizon_days']} days, and what "
         f"happened, on {data['origins_count'].max()} past dates"
     )
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
     axes.set_ylim(0, 1)
     counts.bar(
         data["least_probability"] + 0.025,

@@ -43,6 +43,7 @@ def test_a_page_says_what_the_marts_say(home, page):
         ("README.md", "69,659", "69,658"),
         ("README.md", "| customers | 2,000", "| customers | 1,999"),
         ("docs/methods.md", "0.840", "0.841"),
+        ("docs/methods.md", "2.4%", "2.5%"),
         ("docs/settings.md", "1 to 3650", "1 to 365"),
         ("docs/walkthrough.md", "29.33", "29.34"),
     ],
@@ -82,6 +83,24 @@ def test_the_charts_in_the_readme_are_of_these_marts(master, tmp_path):
     for file in shown:
         ElementTree.parse(file)
         assert f"docs/charts/{file.name}" in (ROOT / "README.md").read_text()
+
+
+def test_the_charts_of_churn_are_of_these_marts(demo, tmp_path):
+    drawn = subprocess.run(
+        [PERENNIAL, "report", "churn", "--connector", "demo", "--folder", tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"PERENNIAL_HOME": str(demo.home)},
+        capture_output=True,
+        text=True,
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    shown = sorted((ROOT / "docs" / "charts" / "churn").glob("*.svg"))
+    assert [file.name for file in shown] == sorted(f.name for f in tmp_path.iterdir())
+    assert [digest(f) for f in shown] == [digest(tmp_path / f.name) for f in shown]
+    page = (ROOT / "docs" / "methods.md").read_text()
+    for file in shown:
+        ElementTree.parse(file)
+        assert f"charts/churn/{file.name}" in page
 
 
 def test_links_between_pages_lead_somewhere():
