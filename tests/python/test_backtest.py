@@ -308,7 +308,9 @@ def test_drift_is_measured_against_the_promotion(demo):
         selection.mean(), abs=1e-9
     )
     assert not found["is_after_promotion"].any()
-    assert (found["has_dropped"] == (found["roc_auc_drop"] > 0.03)).all()
+    drop = found["promoted_roc_auc"] - found["roc_auc"]
+    assert found["roc_auc_drop"].tolist() == pytest.approx(drop.tolist(), abs=1e-9)
+    assert (found["has_dropped"] == (drop > 0.03)).all()
 
 
 # --- the report -----------------------------------------------------------------------
