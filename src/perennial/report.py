@@ -224,7 +224,8 @@ _DOUBTS = (
         || ' was said, ' || printf('%.1f%%', 100 * positive_rate)
         || ' were lost (95 %: '
         || printf('%.1f to %.1f%%', 100 * positive_rate_low, 100 * positive_rate_high)
-        || '). By chance alone, one in twenty of ' || segments || ' segments would.'
+        || ').' || case when segments < 10 then '' else ' By chance alone, one in '
+            || 'twenty of ' || segments || ' segments would.' end
     from (
         select *, count(*) over (partition by task, horizon_days) as segments
         from marts.churn_segment_stability where segment_kind <> 'all'
