@@ -66,8 +66,9 @@ banded as (
 kinds as (
 
     select
+        count(*) as customers_count
         {% for kind in segment_kinds() -%}
-            count({{ kind }}) > 0 as has_{{ kind }}{{ ',' if not loop.last }}
+            , count({{ kind }}) > 0 as has_{{ kind }}
         {% endfor %}
     from banded
 
@@ -79,8 +80,9 @@ named as (
         banded.as_of_date,
         banded.customer_id,
         {% for kind in segment_kinds() -%}
-            case when kinds.has_{{ kind }} then coalesce(banded.{{ kind }}, 'unknown') end
-                as {{ kind }},
+            case
+                when kinds.has_{{ kind }} then coalesce(banded.{{ kind }}, 'unknown')
+            end as {{ kind }},
         {% endfor -%}
         cast(
             {{ hashed_number('banded.customer_id', 'draw') }} % {{ draw_groups }}
