@@ -341,6 +341,7 @@ def _draw(data: pd.DataFrame, title: str) -> "charts.Figure":
         )
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="y", visible=False)
+    axes.use_sticky_edges = False
     axes.margins(x=0.12)
     axes.set_xlabel("log-odds before calibration")
     axes.set_title(title, parse_math=False)
