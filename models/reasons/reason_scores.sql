@@ -3,7 +3,7 @@
 -- score is explained in a build: above the lowest band, the highest first, up to a share.
 
 {#- Importance and what is usual are learned from so many customers at most. -#}
-{% set sampled_customers = 2000 %}
+{% set sampled_customers = 1000 %}
 
 with
 

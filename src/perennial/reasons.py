@@ -31,7 +31,7 @@ TOLD_FEATURES = 10
 
 #: So many features of a model have their partial dependence drawn, over so many
 #: customers and at most so many values.
-DRAWN_FEATURES, DRAWN_CUSTOMERS, DRAWN_POINTS = 10, 500, 10
+DRAWN_FEATURES, DRAWN_CUSTOMERS, DRAWN_POINTS = 10, 200, 10
 
 #: Decimals of a contribution.
 DECIMALS = 9
