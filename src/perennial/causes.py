@@ -16,6 +16,9 @@ from perennial.project import Project
 #: So many reasons that raise the probability count as named.
 TOP = 3
 
+#: So many of those who stayed are asked about on each date, drawn by a hash of the id.
+STAYERS = 250
+
 #: What each observed cause leaves in the data: themes and features that it is seen by.
 #: Onboarding that failed is a product that is hardly used.
 TRACES = {
@@ -47,6 +50,9 @@ inner join evaluations.eval_churn_predictions as said
 where said.task = 'churn' and said.horizon_days = $horizon_days
     and said.population = 'in_scope' and said.model_name = 'base_rate'
     and store.as_of_date = $origin_date
+qualify said.is_positive or row_number() over (
+    partition by said.is_positive order by md5(store.customer_id)
+) <= $stayers
 order by store.customer_id
 """
 
@@ -65,7 +71,7 @@ def named_causes(project: Project, horizon_days: int = 90) -> pd.DataFrame:
     DataFrame
         One row per ``cause`` of :data:`ROWS`, over the past dates together:
         ``churners_count`` (each counted once, for the first of its causes),
-        ``named_count``, and of the customers who stayed ``stayers_count`` and
+        ``named_count``, and of customers who stayed ``stayers_count`` and
         ``named_stayers_count``: for how many the same features were named all the same.
         Where no cause was observed, nothing is counted as named.
 
@@ -89,7 +95,7 @@ def named_causes(project: Project, horizon_days: int = 90) -> pd.DataFrame:
         fits = connection.execute(_PUBLISHED, asked).df()
         pieces = []
         for fit in fits.itertuples(index=False):
-            at = {**asked, "origin_date": fit.origin_date.date()}
+            at = {**asked, "origin_date": fit.origin_date.date(), "stayers": STAYERS}
             rows = connection.execute(_JUDGED, at).df()
             found = reasons.contributions(json.loads(fit.model_document), rows)
             named = pd.DataFrame(_named(found, themes))

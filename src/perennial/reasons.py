@@ -617,8 +617,10 @@ class _Words:
             return "yes" if value >= 0.5 else "no"
         if unit == "share":
             return f"{value:.0%}"
-        number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-        return f"{number} {unit}" if unit in ("seconds", "minutes", "hours") else number
+        is_time = unit in ("seconds", "minutes", "hours")
+        is_whole = float(value).is_integer() or (is_time and value >= 100)
+        number = f"{value:,.0f}" if is_whole else f"{value:,.2f}"
+        return f"{number} {unit}" if is_time else number
 
     def usual_of(self, name: str) -> tuple[float, str | None]:
         """Give what is usual, as a number or as a text."""

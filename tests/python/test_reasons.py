@@ -295,7 +295,7 @@ def test_the_strongest_come_first_and_equals_by_name():
             "Days since the last use: 43 (usually none)",
         ),
         ("share", 0.125, 0.5, "Share of something: 12% (usually 50%)"),
-        ("time", 0.0, 755.0, "Time spent: 0 seconds (usually 755 seconds)"),
+        ("time", 0.5, 755.4, "Time spent: 0.50 seconds (usually 755 seconds)"),
         ("flag", 1.0, 0.0, "Whether it is so: yes (usually no)"),
         ("plan", "solo", "team", "Plan of the customer: solo (usually team)"),
         ("unheard_of", 3.0, 2.0, "unheard_of: 3 (usually 2)"),
@@ -575,15 +575,14 @@ def test_the_bars_of_a_waterfall_meet(demo):
 def test_every_churner_of_past_dates_is_counted_once_by_cause(demo):
     """The table of docs/methods.md: it exists, and adds up."""
     told = causes.named_causes(Project(ROOT, demo.home, "demo")).set_index("cause")
-    (lost, stayed) = demo.row(
-        "select count(*) filter (where is_positive),"
-        " count(*) filter (where not is_positive)"
+    (lost, dates) = demo.row(
+        "select count(*) filter (where is_positive), count(distinct as_of_date)"
         " from evaluations.eval_churn_predictions where task = 'churn'"
         " and horizon_days = 90 and population = 'in_scope'"
         " and model_name = 'base_rate'"
     )
     assert told["churners_count"].sum() == lost
-    assert set(told["stayers_count"]) == {stayed}
+    assert set(told["stayers_count"]) == {dates * causes.STAYERS}
     observed = told.loc[list(causes.TRACES)]
     assert (observed["named_count"] <= observed["churners_count"]).all()
     # a payment that fails for good does so in the window, and nobody could name it
