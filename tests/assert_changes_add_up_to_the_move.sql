@@ -1,5 +1,5 @@
--- A row here is a score that moved by another amount than its parts say: something would
--- have moved it that nobody is told of.
+-- A row here is a score that moved by another amount than its parts say: something
+-- would have moved it that nobody is told of.
 
 with
 

@@ -1,7 +1,7 @@
 -- Grain: one row per customer.
--- Who they are, how likely they are to leave and why, what changed, and their history in
--- numbers, as known on the score date. The score is that of the first task and the first
--- horizon of the settings.
+-- Who they are, how likely they are to leave and why, what changed, and their history
+-- in numbers, as known on the score date. The score is that of the first task and the
+-- first horizon of the settings.
 
 {% set tasks = setting('tasks') %}
 

@@ -28,7 +28,7 @@ described as (
         dependence.as_of_date,
         dependence.model_id,
         dependence.feature_name,
-        cast(dependence.point as bigint) as point,
+        cast(dependence.point_number as bigint) as point_number,
         dependence.value_number,
         cast(dependence.value_text as varchar) as value_text,
         dependence.mean_probability,

@@ -1,6 +1,6 @@
--- Grain: one row per task, horizon_days, as_of_date and customer scored on the score date.
+-- Grain: one row per task, horizon_days, as_of_date and customer, of the score date.
 -- What is published of them, what was published on the date before, and whether the
--- score is explained in a build: above the lowest band, the highest first, up to a share.
+-- build explains the score: above the lowest band, the highest first, up to a share.
 
 {#- Importance and what is usual are learned from so many customers at most. -#}
 {% set sampled_customers = 1000 %}

@@ -17,7 +17,7 @@ import xgboost
 from scipy.special import expit, logit
 from threadpoolctl import threadpool_limits
 
-from perennial import calibration, churn, encoding
+from perennial import calibration, churn, encoding, shapley
 from perennial.registry import checked_document
 
 #: What the purchase model and the rule of silence contribute, as one.
@@ -32,6 +32,9 @@ TOLD_FEATURES = 10
 #: So many features of a model have their partial dependence drawn, over so many
 #: customers and at most so many values.
 DRAWN_FEATURES, DRAWN_CUSTOMERS, DRAWN_POINTS = 10, 200, 10
+
+#: From so many rows on, trees that grew leaf by leaf are taken apart by ours.
+MANY_ROWS = 3_000
 
 #: Decimals of a contribution.
 DECIMALS = 9
@@ -259,7 +262,7 @@ def dependence(asked: Frame, features: Frame, models: Frame, important: Frame) -
     Returns
     -------
     DataFrame
-        One row per ``model_id``, ``feature_name`` and ``point``: the value as
+        One row per ``model_id``, ``feature_name`` and ``point_number``: the value as
         ``value_number`` or ``value_text``, and over the customers, each with that value
         in place of the own, ``mean_probability`` and ``mean_margin``.
     """
@@ -294,7 +297,7 @@ def dependence(asked: Frame, features: Frame, models: Frame, important: Frame) -
                         "as_of_date": rows["as_of_date"].iloc[0],
                         "model_id": model_id,
                         "feature_name": [name for name, _, _ in points],
-                        "point": [number for _, number, _ in points],
+                        "point_number": [number for _, number, _ in points],
                         "value_number": [
                             np.nan if text else float(value)
                             for text, (_, _, value) in zip(is_text, points, strict=True)
@@ -509,6 +512,11 @@ def _of_leaves(document: Document, rows: Frame, threads: int) -> Said:
     encoder = document["encoder"]
     trees = churn._lightgbm().Booster(model_str=document["text"])
     matrix = encoding.plain_matrix(encoder, rows)
+    if len(rows) >= MANY_ROWS:
+        values, base = shapley.of_leaf_wise_trees(
+            trees.dump_model()["tree_info"], matrix
+        )
+        return *_by_feature(encoder, values, with_nulls=False), base
     values = trees.predict(matrix, pred_contrib=True, num_threads=threads)
     return *_by_feature(encoder, values[:, :-1], with_nulls=False), values[:, -1]
 
@@ -746,7 +754,7 @@ _DEPENDENCE_COLUMNS = {
     **_KEY_COLUMNS,
     "model_id": str,
     "feature_name": str,
-    "point": int,
+    "point_number": int,
     "value_number": float,
     "value_text": "str",
     "customers_count": int,

@@ -14,7 +14,15 @@ import pytest
 from conftest import PERENNIAL, ROOT, Build
 from test_churn_models import NUMERIC, SETTINGS, company
 
-from perennial import calibration, causes, churn, explaining, reasons, registry
+from perennial import (
+    calibration,
+    causes,
+    churn,
+    explaining,
+    reasons,
+    registry,
+    shapley,
+)
 from perennial.faults import Fault
 from perennial.project import Project
 
@@ -153,6 +161,34 @@ def test_contributions_of_trees_are_the_shapley_values(rows, name, nodes):
         told = dict(zip(found.names, found.matrix[place], strict=True))
         assert told == pytest.approx(expected, abs=1e-5)
     assert np.abs(found.matrix).max() > 0.1
+
+
+@pytest.mark.parametrize("nulls", [0.0, 0.3])
+def test_contributions_of_many_rows_are_those_that_the_library_gives(rows, nulls):
+    """Deep trees, rows with NULL where training had none, and other way round."""
+    random = np.random.default_rng(5)
+    learned = random.normal(size=(3000, 6)).round(1)
+    happened = learned[:, 0] * learned[:, 1] + learned[:, 2] > 0.3
+    learned[random.random(learned.shape) < nulls] = np.nan
+    asked = random.normal(size=(400, 6)).round(1)
+    asked[random.random(asked.shape) < 0.2] = np.nan
+    told = {"objective": "binary", "num_leaves": 31, "min_data_in_leaf": 5}
+    told |= {"verbosity": -1, "num_threads": 1}
+    trees = lightgbm.train(told, lightgbm.Dataset(learned, label=happened), 20)
+    values, base = shapley.of_leaf_wise_trees(trees.dump_model()["tree_info"], asked)
+    expected = trees.predict(asked, pred_contrib=True)
+    np.testing.assert_allclose(values, expected[:, :-1], rtol=0, atol=1e-9)
+    np.testing.assert_allclose(base, expected[:, -1], rtol=0, atol=1e-9)
+    assert np.abs(values).max() > 0.5
+
+
+def test_it_does_not_matter_which_of_the_two_explains(rows, documents, monkeypatch):
+    few = reasons.contributions(documents["lightgbm"], rows)
+    monkeypatch.setattr(reasons, "MANY_ROWS", 1)
+    many = reasons.contributions(documents["lightgbm"], rows)
+    assert few.names == many.names
+    np.testing.assert_allclose(few.matrix, many.matrix, rtol=0, atol=2e-9)
+    np.testing.assert_allclose(few.base, many.base, rtol=0, atol=2e-9)
 
 
 def test_a_customer_like_the_mean_of_training_has_no_reasons(rows, documents):
