@@ -45,6 +45,9 @@ HISTORY = (
     "failed_payments_count_90d",
 )
 
+#: What moved a score by less, in log-odds, is not named.
+LEAST_TOLD = 0.005
+
 
 @dataclass(frozen=True)
 class Explained:
@@ -207,6 +210,7 @@ def _change_lines(one: Explained) -> list[str]:
         f"  {row.contribution_change:>+6.2f}  {row.feature_name}: "
         f"{row.value_before} to {row.value}"
         for row in one.moved.head(3).itertuples()
+        if abs(row.contribution_change) >= LEAST_TOLD
     ]
     return [f"{line}; log-odds by {parts}", *moved]
 

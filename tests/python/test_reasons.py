@@ -462,6 +462,14 @@ def test_another_calibration_alone_is_told_as_such(rows, documents):
     assert told["features_change"].abs().max() > 0.1
 
 
+def test_another_model_alone_is_told_as_such(rows, documents):
+    document = documents["logistic"]
+    other = {**documents["xgboost"], "calibrator": document["calibrator"]}
+    told = moved(rows, {"one": document, "other": other}, "one", "other")
+    assert told["calibration_change"].abs().max() < 1e-12
+    assert told["model_change"].abs().max() > 0.1
+
+
 def test_a_change_without_a_model_or_without_features_says_so(rows, documents):
     models = as_models({"logistic": documents["logistic"]})
     few = rows.iloc[:2]
