@@ -206,10 +206,11 @@ def _change_lines(one: Explained) -> list[str]:
         f"{name} {change[f'{name}_change']:+.2f}"
         for name in ("features", "model", "calibration")
     )
+    changed = one.moved[one.moved["value"] != one.moved["value_before"]]
     moved = [
         f"  {row.contribution_change:>+6.2f}  {row.feature_name}: "
         f"{row.value_before} to {row.value}"
-        for row in one.moved.head(3).itertuples()
+        for row in changed.head(3).itertuples()
         if abs(row.contribution_change) >= LEAST_TOLD
     ]
     return [f"{line}; log-odds by {parts}", *moved]

@@ -397,7 +397,8 @@ def moved_features(
         right_on=["previous_as_of_date", "previous_features_sha256"],
     )
     now = features.merge(pair[["as_of_date", "features_sha256"]])
-    told = pd.DataFrame(columns=["feature_name", "contribution_change"])
+    names = ["feature_name", "contribution_change", "value_before", "value"]
+    told = pd.DataFrame(columns=names)
     if document is None or then.empty or now.empty:
         return told
     before, after = (contributions(document, rows) for rows in (then, now))
