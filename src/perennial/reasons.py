@@ -344,26 +344,17 @@ def changes(pairs: Frame, features: Frame, models: Frame) -> Frame:
     """
     known, pieces = documents_of(models), []
     keys = ["previous_model_id", "model_id"]
+    features = features.sort_values("customer_id", ignore_index=True)
     with threadpool_limits(limits=1):
         for (before, after), chosen in pairs.groupby(keys, sort=True, dropna=False):
-            rows = chosen.reset_index(drop=True)
             if before not in known or after not in known:
-                pieces.append(rows.assign(change_status="no_model"))
+                pieces.append(chosen.assign(change_status="no_model"))
                 continue
-            then = _seen(rows, features, "previous_")
-            now = _seen(rows, features, "")
-            is_there = (then["_merge"] == "both") & (now["_merge"] == "both")
-            rows["change_status"] = np.where(is_there, "ok", "features_gone")
-            parts = np.full((3, len(rows)), np.nan)
-            parts[:, is_there] = _parts(
-                known[before],
-                known[after],
-                then[is_there],
-                now[is_there],
-                before == after,
-            )
-            names = ("features_change", "model_change", "calibration_change")
-            pieces.append(rows.assign(**dict(zip(names, parts, strict=True))))
+            rows = chosen.sort_values("customer_id", ignore_index=True)
+            for start in range(0, len(rows), churn.CUSTOMERS_AT_A_TIME):
+                part = rows.iloc[start : start + churn.CUSTOMERS_AT_A_TIME]
+                documents = known[before], known[after]
+                pieces.append(_split(part, features, *documents, before == after))
     empty = pd.DataFrame(columns=list(_CHANGE_COLUMNS))
     told = pd.concat(pieces) if pieces else empty
     told = told.reindex(columns=list(_CHANGE_COLUMNS))
@@ -443,6 +434,29 @@ def _seen(rows: Frame, features: Frame, prefix: str) -> Frame:
         right_on=["customer_id", "as_of_date", "features_sha256"],
         suffixes=("", "_seen"),
         indicator=True,
+    )
+
+
+def _split(
+    rows: Frame, features: Frame, before: Document, after: Document, is_same: bool
+) -> Frame:
+    """Put the parts of their changes beside pairs, both sorted by customer."""
+    ends = [rows["customer_id"].iloc[place] for place in (0, -1)]
+    first, last = (
+        features["customer_id"].searchsorted(end, side)
+        for end, side in zip(ends, ("left", "right"), strict=True)
+    )
+    own = features.iloc[first:last]
+    then, now = _seen(rows, own, "previous_"), _seen(rows, own, "")
+    is_there = ((then["_merge"] == "both") & (now["_merge"] == "both")).to_numpy()
+    parts = np.full((3, len(rows)), np.nan)
+    if is_there.any():
+        seen = then[is_there], now[is_there]
+        parts[:, is_there] = _parts(before, after, *seen, is_same)
+    names = ("features_change", "model_change", "calibration_change")
+    return rows.assign(
+        change_status=np.where(is_there, "ok", "features_gone"),
+        **dict(zip(names, parts, strict=True)),
     )
 
 

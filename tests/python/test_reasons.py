@@ -453,6 +453,17 @@ def test_changes_add_up_to_the_move_of_the_log_odds(rows, documents, before, aft
         assert (parts["calibration_change"] == 0).all()
 
 
+def test_customers_are_taken_in_turns_and_none_is_lost(rows, documents, monkeypatch):
+    whole = moved(rows, documents, "logistic", "xgboost")
+    monkeypatch.setattr(churn, "CUSTOMERS_AT_A_TIME", 250)
+    shuffled = rows.sample(frac=1, random_state=4)
+    turns = moved(shuffled, documents, "logistic", "xgboost")
+    turns = turns.sort_values("customer_id", ignore_index=True)
+    pd.testing.assert_frame_equal(whole, turns)
+    told = explained(rows, documents, "logistic")
+    assert told["customer_id"].nunique() == len(rows)
+
+
 def test_another_calibration_alone_is_told_as_such(rows, documents):
     document = documents["logistic"]
     other = {**document, "calibrator": documents["xgboost"]["calibrator"]}
@@ -471,11 +482,11 @@ def test_another_model_alone_is_told_as_such(rows, documents):
 
 
 def test_a_change_without_a_model_or_without_features_says_so(rows, documents):
-    models = as_models({"logistic": documents["logistic"]})
+    models = as_models({"xgboost": documents["xgboost"]})
     few = rows.iloc[:2]
-    pairs = as_asked(few, "logistic").assign(
+    pairs = as_asked(few, "xgboost").assign(
         previous_as_of_date=TODAY - pd.Timedelta(days=40),
-        previous_model_id=["logistic", None],
+        previous_model_id=["xgboost", None],
         previous_features_sha256="gone",
     )
     told = reasons.changes(pairs, few.assign(features_sha256="seen"), models)
