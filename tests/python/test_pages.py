@@ -84,6 +84,15 @@ def test_the_charts_in_the_readme_are_of_these_marts(master, tmp_path):
         assert f"docs/charts/{file.name}" in (ROOT / "README.md").read_text()
 
 
+def test_links_between_pages_lead_somewhere():
+    for page in ROOT.glob("**/*.md"):
+        if any(part.startswith((".venv", "target")) for part in page.parts):
+            continue
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in link:
+                assert (page.parent / link).exists(), (page.name, link)
+
+
 def test_the_chart_of_reasons_in_the_readme_is_of_these_marts(home, tmp_path):
     drawn = subprocess.run(
         [sys.executable, "docs/figures.py", tmp_path],
@@ -97,12 +106,3 @@ def test_the_chart_of_reasons_in_the_readme_is_of_these_marts(home, tmp_path):
     shown = ROOT / "docs" / "charts" / "reasons" / chart.name
     assert digest(shown) == digest(chart)
     assert f"docs/charts/reasons/{chart.name}" in (ROOT / "README.md").read_text()
-
-
-def test_links_between_pages_lead_somewhere():
-    for page in ROOT.glob("**/*.md"):
-        if any(part.startswith((".venv", "target")) for part in page.parts):
-            continue
-        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-            if "://" not in link:
-                assert (page.parent / link).exists(), (page.name, link)
