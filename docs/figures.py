@@ -4,9 +4,14 @@ cog calls these where the pages say so; `make render` writes them, and a test fa
 a page and the marts differ. What is not said to be the demo company's is CDNOW's.
 """
 
+import dataclasses
 import json
+import sys
 from functools import cache
+from pathlib import Path
 
+from perennial import explaining
+from perennial.causes import TRACES, named_causes
 from perennial.follow import follow
 from perennial.macros import settings_catalogue
 from perennial.project import EXAMPLE_CUSTOMER, Project
@@ -271,6 +276,59 @@ def churn_rows() -> str:
     )
 
 
+def planted_causes() -> str:
+    """Table of how often reasons name what made customers leave."""
+    rows = named_causes(Project.find(DEMO)).set_index("cause")
+    lines = [
+        "| what ended it | churners | named | share | named for who stayed |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    seen = rows.loc[[name for name in TRACES if rows.loc[name, "churners_count"]]]
+    for name, row in seen.iterrows():
+        lines.append(
+            f"| {name.replace('_', ' ')} | {row.churners_count} | {row.named_count} "
+            f"| {row.named_count / row.churners_count:.0%} "
+            f"| {row.named_stayers_count / row.stayers_count:.0%} |"
+        )
+    lost, named = seen["churners_count"].sum(), seen["named_count"].sum()
+    lines.append(
+        f"| **an observed cause** | {lost} | {named} | {named / lost:.0%} |  |"
+    )
+    unseen = {
+        "payment_failed": "a payment failed within the window",
+        "own_reasons": "reasons of their own: nothing but silence",
+        "none": "left while engaged",
+    }
+    for name, text in unseen.items():
+        lines.append(f"| {text} | {rows.loc[name, 'churners_count']} |  |  |  |")
+    total = rows["churners_count"].sum()
+    lines.append(f"| all | {total} |  |  |  |")
+    return "\n".join(lines)
+
+
+@cache
+def _explained() -> explaining.Page:
+    """Explain the customer of the demo company most likely to leave."""
+    ((customer,),) = _rows(
+        "select customer_id from marts.customer_360 where probability is not null "
+        "order by probability desc, customer_id limit 1",
+        connector=DEMO,
+    )
+    return explaining.explain_customer(Project.find(DEMO), customer)
+
+
+def explain_command() -> str:
+    """Name the command whose output follows."""
+    return f"`perennial explain {_explained().customer_id}` prints"
+
+
+def explained() -> str:
+    """Print it, up to the first score."""
+    lines = explaining.told(_explained())
+    _, *others = [place for place, line in enumerate(lines) if not line]
+    return "\n".join(["```", *lines[: others[0] if others else None], "```"])
+
+
 def holdout() -> str:
     """Tell what really happened in the window of the tables."""
     ((customers, orders, amount, active),) = _rows(
@@ -382,3 +440,9 @@ def value_by_hand() -> str:
         f"be worth {amount:.2f}. Times\n{orders:.4f} orders to expect in {HORIZON} "
         f"days, that is {expected}. Discounted week by week,\n{value} remain."
     )
+
+
+if __name__ == "__main__":
+    page = _explained()
+    first = dataclasses.replace(page, scores=page.scores[:1])
+    explaining.draw_waterfalls(first, Path(sys.argv[1]))

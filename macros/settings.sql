@@ -138,6 +138,11 @@
             'type': 'integer', 'least': 0, 'most': 3650, 'default': 35,
             'meaning': 'for how long the features that a score was made from are kept; 0 keeps none',
         },
+        'reasons_share': {
+            'unit': 'share of customers',
+            'type': 'number', 'least': 0, 'most': 1, 'default': 0.10,
+            'meaning': 'share of the scored customers, at most, whose scores are explained in a build: those above the lowest band, the highest first',
+        },
         'annual_discount_rate': {
             'unit': 'share per year',
             'type': 'number', 'least': 0, 'most': 1, 'default': 0.10,

@@ -47,7 +47,7 @@
     {%- set aside = [
         'score_date', 'fit_now', 'retrain_after_days', 'model_threads', 'min_auc',
         'min_auc_policy', 'approval', 'canary_share', 'prediction_features_kept_days',
-        'daily_dates_kept_days', 'grid_dates_count', 'replace_changed_files',
+        'reasons_share', 'daily_dates_kept_days', 'grid_dates_count', 'replace_changed_files',
         'pseudonymise', 'purchase_model', 'annual_discount_rate', 'gross_margin',
         'bootstrap_draws', 'demo_size', 'demo_seed', 'demo_shocks', 'enrichment',
     ] -%}

@@ -198,6 +198,27 @@ def follow(customer: str, connector: Connector = DEFAULT_CONNECTOR) -> None:
 
 
 @app.command()
+def explain(customer: str, connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Print why a customer has their scores: reasons in words, and what changed.
+
+    For anyone who was scored, whatever the band. With matplotlib, each score is drawn
+    feature by feature into build/charts. Example: `perennial explain c0000561`
+    """
+    from perennial.charts import mpl
+    from perennial.explaining import draw_waterfalls, explain_customer, told
+
+    project = Project.find(connector)
+    page = explain_customer(project, customer)
+    console = _console()
+    for line in told(page):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    for path in draw_waterfalls(page, project.home / "build" / "charts"):
+        print(path)
+    if mpl is None:
+        print("Charts need matplotlib: run pip install matplotlib.")
+
+
+@app.command()
 def charts(
     customer: Annotated[
         str | None,

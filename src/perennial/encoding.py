@@ -39,8 +39,8 @@ def fit_encoder(
     -------
     dict
         ``numeric``: of each feature its ``name``, and of its logarithm the ``mean``,
-        ``deviation``, ``least`` and ``most``; ``has_nulls``. ``categories``: of each
-        its ``name`` and ``levels``.
+        ``deviation``, ``least`` and ``most``; ``has_nulls`` and ``null_share``.
+        ``categories``: of each its ``name``, its ``levels`` and their ``shares``.
     """
     numeric = []
     for name, values in zip(
@@ -60,6 +60,7 @@ def fit_encoder(
                     "least": float(logs.min()),
                     "most": float(logs.max()),
                     "has_nulls": bool(known.size < values.size),
+                    "null_share": round(1 - known.size / values.size, DECIMALS),
                 }
             )
     levels = []
@@ -67,7 +68,10 @@ def fit_encoder(
         counts = texts(rows, name).value_counts()
         often = sorted(counts.index[counts >= MINIMUM_LEVEL_ROWS])
         if len(often) > 1 or (often and counts[often[0]] < len(rows)):
-            levels.append({"name": name, "levels": often})
+            shares = [
+                round(int(counts[level]) / len(rows), DECIMALS) for level in often
+            ]
+            levels.append({"name": name, "levels": often, "shares": shares})
     return {"numeric": numeric, "categories": levels}
 
 
@@ -134,6 +138,33 @@ def column_names(encoder: dict[str, Any], with_nulls: bool) -> list[str]:
         names += [f"{category['name']}={level}" for level in category["levels"]]
         names.append(f"{category['name']}=unknown")
     return names
+
+
+def column_owners(encoder: dict[str, Any], with_nulls: bool) -> list[str]:
+    """Tell of each column of a matrix which feature it is made of."""
+    owners = []
+    for feature in encoder["numeric"]:
+        owners += [feature["name"]] * (1 + (with_nulls and feature["has_nulls"]))
+    for category in encoder["categories"]:
+        owners += [category["name"]] * (len(category["levels"]) + 1)
+    return owners
+
+
+def scaled_means(encoder: dict[str, Any]) -> np.ndarray:
+    """Means of the columns of :func:`scaled_matrix` over the training rows.
+
+    A document of an earlier version does not tell the shares: they count as 0.
+    """
+    means = []
+    for feature in encoder["numeric"]:
+        means.append(0.0)
+        if feature["has_nulls"]:
+            means.append(feature.get("null_share", 0.0))
+    for category in encoder["categories"]:
+        shares = category.get("shares", [0.0] * len(category["levels"]))
+        unknown = 1 - sum(shares) if "shares" in category else 0.0
+        means += [*shares, unknown]
+    return np.array(means)
 
 
 def missing_features(encoder: dict[str, Any], rows: pd.DataFrame) -> list[str]:

@@ -1,4 +1,4 @@
-"""Fitting the candidates for churn at one origin, and scoring half a million customers.
+"""Fitting the candidates for churn at one origin, scoring and explaining customers.
 
 Features are drawn, not built: as many, of the same kinds, as models see in the demo
 company. What happens depends on a few of them.
@@ -18,6 +18,9 @@ SCORED, LEARNED, DATES = 500_000, 25_000, 4
 
 #: Seconds, and MB, that each may take.
 MOST_SECONDS_TO_SCORE, MOST_SECONDS_TO_FIT, MOST_MEMORY = 10, 1200, 8000
+
+#: Customers that are explained, a tenth of those scored; and seconds that it may take.
+EXPLAINED, MOST_SECONDS_TO_EXPLAIN = 50_000, 60
 
 #: Customers of a training date that a sample of LEARNED is compared with.
 MANY = 100_000
@@ -84,6 +87,7 @@ class ChurnBench:
         self.write("scored", SCORED, 2)
         rows = [self.fit()]
         rows += [self.score(name) for name in ("logistic", "lightgbm", "mean_of_two")]
+        rows += [self.explain(name) for name in ("logistic", "lightgbm", "mean_of_two")]
         if with_sample:
             self.write("many", MANY, 1, DATES)
             rows += [self.sample(name) for name in ("learned", "many")]
@@ -148,6 +152,35 @@ class ChurnBench:
             "step": f"{SCORED:,} customers scored by `{name}`{of}",
             **figures,
             "limit": MOST_SECONDS_TO_SCORE,
+        }
+
+    def explain(self, name: str) -> dict:
+        """Measure reasons of one model, from its document as text to words."""
+        told(f"explaining {EXPLAINED:,} customers with {name}")
+        figures = measured(
+            self.begin("scored")
+            + "from perennial import reasons, registry\n"
+            + f"rows = rows[:{EXPLAINED}].assign(features_sha256='seen')\n"
+            + "with open(folder + '/fitted.pickle', 'rb') as file:\n"
+            + "    fitted = {one.model_name: one for one in pickle.load(file)}\n"
+            + f"fit = churn._fit_row(fitted[{name!r}], rows[:1])\n"
+            + "text = dict(zip(list(churn._FIT_COLUMNS)[3:], fit))['model_document']\n"
+            + "models = pandas.DataFrame([{'model_id': 'm', 'model_document': text, "
+            + "'document_sha256': registry.document_hash(text)}])\n"
+            + f"file = {str(ROOT / 'seeds' / 'features' / 'feature_catalogue.csv')!r}\n"
+            + "catalogue = pandas.read_csv(file)\n"
+            + "asked = rows[['customer_id', 'as_of_date', 'features_sha256']].assign("
+            + "task='churn', horizon_days=90, model_id='m')\n"
+            + "def explain():\n"
+            + "    usual = reasons.importance(asked[:1000], rows, models)\n"
+            + "    told = reasons.explain(asked, rows, models, catalogue, usual)\n"
+            + "    assert told['customer_id'].nunique() == len(rows)\n"
+            + "explain()"
+        )
+        return {
+            "step": f"{EXPLAINED:,} customers explained by `{name}`",
+            **figures,
+            "limit": MOST_SECONDS_TO_EXPLAIN,
         }
 
     def sample(self, name: str) -> dict:

@@ -44,11 +44,15 @@ LAYERS = {
             "registry",
         },
     ),
+    "reasons": (
+        "reason_",
+        {"seeds", "intermediate", "registry", "reasons"},
+    ),
     "marts": (
         "",
         {
             *("seeds", "input", "intermediate", "features", "outcomes"),
-            *("fits", "scores", "evaluations", "registry", "marts"),
+            *("fits", "scores", "evaluations", "registry", "reasons", "marts"),
         },
     ),
 }

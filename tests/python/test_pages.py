@@ -110,3 +110,18 @@ def test_links_between_pages_lead_somewhere():
         for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
             if "://" not in link:
                 assert (page.parent / link).exists(), (page.name, link)
+
+
+def test_the_chart_of_reasons_in_the_readme_is_of_these_marts(home, tmp_path):
+    drawn = subprocess.run(
+        [sys.executable, "docs/figures.py", tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"PERENNIAL_HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
+    assert drawn.returncode == 0, drawn.stderr
+    (chart,) = tmp_path.iterdir()
+    shown = ROOT / "docs" / "charts" / "reasons" / chart.name
+    assert digest(shown) == digest(chart)
+    assert f"docs/charts/reasons/{chart.name}" in (ROOT / "README.md").read_text()

@@ -621,3 +621,28 @@ def test_a_model_waits_for_a_person_where_the_setting_says_so(first_day, tmp_pat
     assert waiting.models("approve", "churn_91d_v1").returncode == 0
     built = waiting.again(DAYS[0], approval="manual")
     assert scores(built, DAYS[0]) == scores(first_day.last, DAYS[0])
+
+
+@pytest.mark.slow
+@pytest.mark.reasons
+def test_a_move_since_the_day_before_is_told_in_parts_that_add_up(third_day):
+    """Over two scored days, of everybody who was in scope on both."""
+    built = third_day.last
+    (count, ok, unlike, worst) = built.row(
+        "select count(*), count(*) filter (where change_status = 'ok'),"
+        " count(*) filter (where abs(c.margin_change - (now.margin - then.margin))"
+        " > 1e-12),"
+        " max(abs(margin_change"
+        " - (features_change + model_change + calibration_change)))"
+        " from marts.score_changes as c"
+        " inner join marts.churn_scores_daily as now"
+        " using (task, customer_id, horizon_days, as_of_date)"
+        " inner join marts.churn_scores_daily as then"
+        " on then.customer_id = c.customer_id"
+        " and then.as_of_date = c.previous_as_of_date"
+        f" where c.as_of_date = date '{DAYS[1]}'"
+        f" and c.previous_as_of_date = date '{DAYS[0]}'"
+    )
+    assert (ok, unlike) == (count, 0)
+    assert count > 100
+    assert worst <= 1e-6

@@ -31,7 +31,8 @@ BACK_EDGES = {
 
 #: Layers that tell of the future of an as_of_date, or of what was made of it.
 _AFTER_FEATURES = {
-    *("outcomes", "training", "fits", "scores", "evaluations", "registry", "marts"),
+    *("outcomes", "training", "fits", "scores", "evaluations", "registry", "reasons"),
+    "marts",
 }
 
 Node = dict[str, Any]

@@ -1,0 +1,191 @@
+-- Grain: one row per customer.
+-- Who they are, how likely they are to leave and why, what changed, and their history
+-- in numbers, as known on the score date. The score is that of the first task and the
+-- first horizon of the settings.
+
+{% set tasks = setting('tasks') %}
+
+with
+
+clock as (
+
+    select score_date from {{ ref('int_score_date') }}
+
+),
+
+customers as (
+
+    select
+        customer_id,
+        is_orphan
+
+    from {{ ref('input_customers') }}
+
+    where superseded_date is null
+
+),
+
+features as (
+
+    select store.*
+
+    from {{ ref('feature_store') }} as store
+
+    inner join clock
+        on store.as_of_date = clock.score_date
+
+),
+
+scores as (
+
+    select *
+
+    from {{ ref('reason_scores') }}
+
+    where
+        task = '{{ tasks[0] if tasks else '' }}'
+        and horizon_days = {{ setting('horizons_days')[0] }}
+
+),
+
+changes as (
+
+    select * from {{ ref('reason_changes') }}
+
+),
+
+contributions as (
+
+    select * from {{ ref('reason_contributions') }}
+
+),
+
+raising as (
+
+    select
+        task,
+        horizon_days,
+        customer_id,
+        reason,
+        feature_rank
+
+    from contributions
+
+    where
+        feature_rank is not null
+        and contribution > 0
+
+    qualify
+        row_number() over (
+            partition by task, horizon_days, customer_id
+            order by feature_rank
+        ) <= 3
+
+),
+
+reasons as (
+
+    select
+        task,
+        horizon_days,
+        customer_id,
+        string_agg(reason, '; ' order by feature_rank) as why
+
+    from raising
+
+    group by task, horizon_days, customer_id
+
+),
+
+explained as (
+
+    select distinct
+        task,
+        horizon_days,
+        customer_id
+
+    from contributions
+
+),
+
+described as (
+
+    select
+        {{ published_id('customers.customer_id', 'customer') }},
+        clock.score_date as as_of_date,
+
+        -- who
+        customers.is_orphan,
+        features.segment,
+        features.country,
+        features.acquisition_channel,
+        features.days_since_sign_up,
+        features.lifecycle_stage,
+        features.plan,
+        features.mrr,
+
+        -- how likely, and why
+        scores.task,
+        cast(scores.horizon_days as bigint) as horizon_days,
+        scores.probability,
+        scores.risk_band,
+        scores.action_code,
+        coalesce(scores.score_status, 'not_in_scope') as score_status,
+        reasons.why,
+        case
+            when scores.customer_id is null then 'not_scored'
+            when not scores.has_reasons then 'no_model_of_its_own'
+            when explained.customer_id is not null then 'ok'
+            when scores.is_explained then 'features_gone'
+            else 'on_demand'
+        end as reasons_status,
+
+        -- what changed
+        scores.previous_as_of_date,
+        scores.previous_probability,
+        scores.previous_risk_band,
+        scores.margin - scores.previous_margin as margin_change,
+        changes.features_change,
+        changes.model_change,
+        changes.calibration_change,
+
+        -- history in numbers
+        features.orders_count,
+        features.total_order_amount,
+        features.order_amount_90d,
+        features.days_since_last_order,
+        features.active_days_count_30d,
+        features.sessions_count_30d,
+        features.days_since_last_use,
+        features.tickets_count_90d,
+        features.open_tickets_count,
+        features.failed_payments_count_90d
+
+    from customers
+
+    cross join clock
+
+    left join features
+        on customers.customer_id = features.customer_id
+
+    left join scores
+        on customers.customer_id = scores.customer_id
+
+    left join reasons
+        on scores.task = reasons.task
+        and scores.horizon_days = reasons.horizon_days
+        and scores.customer_id = reasons.customer_id
+
+    left join explained
+        on scores.task = explained.task
+        and scores.horizon_days = explained.horizon_days
+        and scores.customer_id = explained.customer_id
+
+    left join changes
+        on scores.task = changes.task
+        and scores.horizon_days = changes.horizon_days
+        and scores.customer_id = changes.customer_id
+
+)
+
+select * from described
