@@ -229,13 +229,20 @@ def test_no_mart_of_the_demo_company_is_personal(demo):
 
 # --- ids as keyed hashes --------------------------------------------------------------
 
-ID_MARTS = ("dim_customers", "fct_orders", "clv_scores", "churn_scores_daily")
+
+def id_marts(shop: PrivateShop) -> list[str]:
+    """Marts that tell of single customers."""
+    rows = shop.rows(
+        "select table_name from information_schema.columns "
+        "where table_schema = 'marts' and column_name = 'customer_id' order by all"
+    )
+    return [name for (name,) in rows]
 
 
 @pytest.fixture(scope="module")
 def hashed(shop, tmp_path_factory) -> PrivateShop:
     hashed = shop.copy(tmp_path_factory.mktemp("hashed") / "home")
-    selected = ("--select", "files_read", *ID_MARTS)
+    selected = ("--select", "files_read", *id_marts(shop))
     settings = {"pseudonymise": True}
     environment = {**with_key(), "DBT_LOG_LEVEL_FILE": "debug"}
     built = hashed.build(*selected, *MODELS, settings=settings, **environment)
@@ -244,7 +251,10 @@ def hashed(shop, tmp_path_factory) -> PrivateShop:
 
 
 def test_ids_in_the_marts_are_keyed_hashes(shop, hashed):
-    for mart in ID_MARTS:
+    marts = id_marts(shop)
+    assert {"dim_customers", "fct_orders", "clv_scores"} < set(marts)
+    assert {"churn_scores_daily", "score_reasons", "customer_360"} < set(marts)
+    for mart in marts:
         kinds = ["customer", "order"] if mart == "fct_orders" else ["customer"]
         for kind in kinds:
             column = f"{kind}_id"
@@ -252,7 +262,9 @@ def test_ids_in_the_marts_are_keyed_hashes(shop, hashed):
             expected = sorted((expected_hash(kind, text),) for (text,) in told)
             found = hashed.rows(f"select {column} from marts.{mart} order by all")
             assert found == expected, (mart, column)
-            assert len(expected) > 100
+            # of one scored date there is no change, and in the shop nobody is at risk
+            if mart not in ("score_changes", "score_reasons"):
+                assert len(expected) > 100, mart
 
 
 def test_no_raw_id_is_left_in_a_mart(hashed):
@@ -325,7 +337,7 @@ def test_without_a_key_nothing_is_published(tmp_path):
 def test_without_a_key_the_marts_stay_as_they_were(shop, tmp_path):
     kept = shop.copy(tmp_path / "home")
     before = kept.digests("marts")
-    selected = ("--select", "files_read", *ID_MARTS)
+    selected = ("--select", "files_read", *id_marts(shop))
     built = kept.build(*selected, *MODELS, settings={"pseudonymise": True})
     assert built.exit_code == 1
     assert "The key is missing" in built.output
