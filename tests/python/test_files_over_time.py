@@ -270,7 +270,7 @@ def contents(build: ShopBuild, entity: str) -> list[tuple]:
 
 
 WHOLE = ("--exclude", "test_type:unit")
-NO_SEARCH = {"settings": {"search_trials": 0}}
+NO_SEARCH = {"search_trials": 0}
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,9 @@ def formats(installed, tmp_path_factory) -> dict[str, ShopBuild]:
         write_all(shop.files, file_format)
         # the whole project once, from the files to the marts
         selected = WHOLE if file_format == "parquet" else INPUT
-        built[file_format] = shop.build(*selected, **NO_SEARCH, SHOP_FORMAT=file_format)
+        built[file_format] = shop.build(
+            *selected, settings=NO_SEARCH, SHOP_FORMAT=file_format
+        )
         assert built[file_format].exit_code == 0, built[file_format].output[-3000:]
     return built
 
@@ -311,7 +313,7 @@ def test_one_domain_is_enough(installed, tmp_path):
     shop = Shop(installed, tmp_path)
     write_rows(shop.files, "orders")
     # what a rule made has no chance in it, and is found out by the audit of features
-    settings = {**NO_SEARCH["settings"], "entities": ["orders"]}
+    settings = {**NO_SEARCH, "entities": ["orders"]}
     build = shop.build(*WHOLE, "no_feature_knows_too_much", settings=settings)
     assert build.exit_code == 0, build.output[-3000:]
     assert build.row("select count(*) from marts.fct_orders") == (COUNTS["orders"],)
