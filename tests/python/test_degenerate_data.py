@@ -186,9 +186,14 @@ def test_no_number_is_nan_infinite_or_negative(degenerate):
     _, build = degenerate
     may_be_negative = {
         "log_likelihood",  # a logarithm
-        "metric_value",  # of an error, a correlation, a Gini or a skill
-        *("brier_skill", "mean_brier_skill", "metric_mean"),
-        *("margin", "raw_score"),  # log-odds
+        # Of an error, a correlation, a Gini or a skill
+        *("metric_value", "metric_low", "metric_high", "metric_mean"),
+        *("brier_skill", "mean_brier_skill"),
+        # Log-odds, and what adds up to them
+        *("margin", "raw_score", "contribution", "mean_contribution", "mean_margin"),
+        # Differences
+        *("margin_change", "features_change", "model_change", "calibration_change"),
+        *("least_gap", "most_gap", "roc_auc_drop"),
         "predicted_mean",  # of the recency rule, which ranks by minus the days
         "predicted_sum",
         "rank_correlation",
@@ -203,12 +208,14 @@ def test_no_number_is_nan_infinite_or_negative(degenerate):
             """
         ).fetchall()
         assert len(columns) > 20
+        found = []
         for table, column, data_type in columns:
             wrong = [] if column in may_be_negative else [f"{column} < 0"]
             if data_type == "DOUBLE":
                 wrong.append(f"not isfinite({column})")
             if wrong:
-                found = connection.execute(
+                (rows,) = connection.execute(
                     f"select count(*) from marts.{table} where {' or '.join(wrong)}"
                 ).fetchone()
-                assert found == (0,), (table, column)
+                found += [(table, column, rows)] if rows else []
+    assert found == []
