@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from perennial import explaining
-from perennial.causes import TRACES, named_causes
+from perennial.company.causes import TRACES, named_causes
 from perennial.follow import follow
 from perennial.macros import settings_catalogue
 from perennial.project import EXAMPLE_CUSTOMER, Project
