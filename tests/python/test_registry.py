@@ -296,6 +296,9 @@ def test_every_candidate_has_its_place_in_the_order():
 #: The sample log is scored on two days, of which the second is not due for a fit.
 DAYS = ("1998-06-20", "1998-06-30")
 
+#: What is built of each day, with all that it needs.
+MARTS = ("+churn_scores_daily", "+churn_leaderboard")
+
 #: What a run leaves that another run may not change.
 LASTING = (
     *("fits.fit_churn", "registry."),
@@ -329,12 +332,12 @@ class Days:
         return built
 
     def whole(self, day: str, *options: str, **settings) -> Build:
-        marts = ("+churn_scores_daily", "+churn_leaderboard")
-        return self.build(day, marts, *options, **settings)
+        return self.build(day, MARTS, *options, **settings)
 
     def again(self, day: str, *options: str, **settings) -> Build:
-        """Everything from the decision to fit on; features are those that are there."""
-        return self.build(day, ("retrain_decision+",), *options, **settings)
+        """The same marts, from the decision to fit on: the features are there."""
+        selection = tuple(f"retrain_decision+,{mart}" for mart in MARTS)
+        return self.build(day, selection, *options, **settings)
 
     def lasting(self) -> dict[str, tuple]:
         found = self.last.digests()
