@@ -2,7 +2,10 @@
 -- How a customer compares with those who signed up in the same month, and how good the
 -- channel has been that the customer came by, as known at the end of as_of_date.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 {%- set channel_days = 180 %}
 

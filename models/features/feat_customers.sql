@@ -2,7 +2,10 @@
 -- Who the customer is, as known at the end of as_of_date. The other themes have a row
 -- for each row here, and no other.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates_of_customers() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates_of_customers() }}", 'transaction': false},
+) }}
 
 with
 

@@ -3,7 +3,10 @@
 -- of as_of_date. `recent_days` is where the clock is drawn: no later line sees a
 -- future.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 {%- set windows = [
     {

@@ -2,7 +2,10 @@
 -- What is known of a customer who has hardly begun: whether there was anything yet, and
 -- what the first 30 days brought once they are over, as known at the end of as_of_date.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 {%- set days_after_first = 29 %}
 

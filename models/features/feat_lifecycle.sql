@@ -2,7 +2,10 @@
 -- At which stage of their life as a customer somebody is, by the rules of the seed
 -- lifecycle_rules, and whether there is more to sell to them.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 {%- set themes = [
     'customers', 'purchases', 'engagement', 'subscription', 'support', 'marketing'

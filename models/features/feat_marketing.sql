@@ -3,7 +3,10 @@
 -- as_of_date. `recent_touches` and the steps to `touched_so_far` are where the clock is
 -- drawn. The control group got nothing: a touch of it is no message.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 {%- set windows = [
     {

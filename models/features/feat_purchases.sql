@@ -2,7 +2,10 @@
 -- What a customer had bought, how lately and how steadily, as known at the end of
 -- as_of_date. `known_days` is where the clock is drawn: no later line sees a future.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 {%- set windows = [
     {

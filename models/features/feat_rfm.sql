@@ -3,7 +3,10 @@
 -- how often and how much, 5 the best. Equals are told apart by their id, so that the
 -- fifths are of one size.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 with
 

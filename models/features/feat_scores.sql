@@ -2,7 +2,10 @@
 -- What is worked out of other features: ratios of use, and the five inputs that systems
 -- for churn commonly take, two of them scores from 0 to 100.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 with
 

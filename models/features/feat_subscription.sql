@@ -3,7 +3,10 @@
 -- failed, as known at the end of as_of_date. `known_periods`, `recent_changes` and
 -- `failed_days` are where the clock is drawn: no later line sees a future.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 {%- set changes = [
     {

@@ -3,7 +3,10 @@
 -- known at the end of as_of_date. `recent_tickets` and `standing_tickets` are where the
 -- clock is drawn: what was filled in later counts from its own day.
 
-{{ config(materialized='incremental', pre_hook="{{ forget_dates() }}") }}
+{{ config(
+    materialized='incremental',
+    pre_hook={'sql': "{{ forget_dates() }}", 'transaction': false},
+) }}
 
 {%- set windows = [
     {

@@ -3,12 +3,15 @@
 import csv
 import operator
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SAMPLE, run_build
+from pandas.testing import assert_frame_equal
 from reading_sql import CompilerError, Macros
 
 SEEDS = ROOT / "seeds" / "features"
@@ -75,6 +78,42 @@ def test_the_store_has_a_row_for_each_customer_and_date(built):
         "(select count(*) from features.feat_customers)"
     )
     assert rows == customers > 0
+
+
+def test_a_feature_that_was_not_there_before_is_made_for_every_date(sample, tmp_path):
+    """Other SQL is another feature set: its rows are forgotten, the column is added."""
+    file = tmp_path / "warehouse" / sample.file.name
+    file.parent.mkdir()
+    shutil.copy(sample.file, file)
+    with duckdb.connect(str(file)) as connection:
+        themes = connection.execute(
+            "select table_name from information_schema.columns "
+            "where table_schema = 'features' and column_name = 'feature_set_version' "
+            "and starts_with(table_name, 'feat_')"
+        ).fetchall()
+        for (theme,) in themes:
+            connection.execute(f"update features.{theme} set feature_set_version = ''")
+        connection.execute("alter table features.feat_purchases drop order_velocity")
+    built = run_build(
+        tmp_path,
+        settings=SAMPLE,
+        selection=[
+            "--select",
+            "path:models/features",
+            "--exclude",
+            "resource_type:test",
+        ],
+    )
+    assert built.exit_code == 0, built.output + built.errors
+    # a column that was added stands last
+    anew, at_once = (
+        build.frame(
+            "from features.feature_store order by customer_id, as_of_date"
+        ).sort_index(axis=1)
+        for build in (built, sample)
+    )
+    assert anew["order_velocity"].any()
+    assert_frame_equal(anew, at_once)
 
 
 def nulls_of(build, names: list[str]) -> dict[str, int]:
