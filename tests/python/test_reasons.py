@@ -16,13 +16,13 @@ from test_churn_models import NUMERIC, SETTINGS, company
 
 from perennial import (
     calibration,
-    causes,
     churn,
     explaining,
     reasons,
     registry,
     shapley,
 )
+from perennial.company import causes
 from perennial.faults import Fault
 from perennial.project import Project
 
