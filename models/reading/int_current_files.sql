@@ -57,7 +57,8 @@ first_readings as (
 
     select
         reading_id,
-        min_by(last_scored_date, ledger_number) as last_scored_date
+        -- the first run had scored nothing, and min_by would pass over that
+        arg_min_null(last_scored_date, ledger_number) as last_scored_date
 
     from files_read
 

@@ -219,7 +219,7 @@ class _Finder:
         self.today = today
         self.replace_changed = replace_changed
         self.full_refresh = full_refresh
-        self.new_hashes: dict[str, set[str]] = {}
+        self.hashes: dict[str, set[str]] = {}
         readings = [row for row in self.known if row["file_status"] != "copy"]
         self.next_id = max((int(row["reading_id"]) for row in readings), default=0) + 1
 
@@ -278,18 +278,24 @@ class _Finder:
                 "their own, or read it anew with perennial build --replace."
             )
             return row | {"file_status": "refused"}
-        for other in known.values():
-            same = other["file_sha256"] == facts.file_sha256
-            if same and other["file_path"] in present:
-                return row | {"file_status": "copy"}
-            if same and not os.path.exists(other["file_path"]):
-                return row | {
-                    "reading_id": other["reading_id"],
-                    "first_read_date": other["first_read_date"],
-                    "file_status": "moved",
-                }
-        if facts.file_sha256 in self.new_hashes.get(table.name, set()):
+        alike = [
+            other
+            for other in known.values()
+            if other["file_sha256"] == facts.file_sha256
+        ]
+        hashes = self.hashes.setdefault(table.name, set())
+        if facts.file_sha256 in hashes or any(
+            other["file_path"] in present for other in alike
+        ):
             return row | {"file_status": "copy"}
+        # who copies a folder and declares the copy has moved it, too
+        if alike:
+            hashes.add(facts.file_sha256)
+            return row | {
+                "reading_id": alike[0]["reading_id"],
+                "first_read_date": alike[0]["first_read_date"],
+                "file_status": "moved",
+            }
         return self._new_reading(row, "new")
 
     @staticmethod
@@ -318,7 +324,7 @@ class _Finder:
             "file_status": status,
         }
         self.next_id += 1
-        self.new_hashes.setdefault(row["source_table"], set()).add(row["file_sha256"])
+        self.hashes.setdefault(row["source_table"], set()).add(row["file_sha256"])
         return row
 
     def _row(

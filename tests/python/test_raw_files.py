@@ -1,15 +1,26 @@
 """CDNOW: a fault of the file stops the build; a fault of a row goes to quarantine."""
 
+import datetime
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import PERENNIAL, ROOT, SAMPLE, run_build, write_log
 
 from perennial.faults import FileFault
-from perennial.reading import RawTable, careful_records, scan_file, table_paths
+from perennial.reading import (
+    LEDGER_COLUMNS,
+    RawTable,
+    careful_records,
+    find_files,
+    scan_file,
+    table_paths,
+)
+
+NOTHING_KNOWN = pd.DataFrame(columns=[*LEDGER_COLUMNS, "file_status", "ledger_number"])
 
 GOOD = " 00001 19970101  1   11.77"
 HEADER = " customer_id  date number_of_cds  dollar_value"
@@ -105,6 +116,31 @@ def test_a_fault_leaves_the_last_build_as_it_was(sample, tmp_path):
     assert build.exit_code == 1
     assert "CDNOW_sample.txt, line 1: the file is empty" in build.errors
     assert build.digests() == sample.digests()
+
+
+def test_a_folder_that_is_copied_and_declared_anew_has_moved(tmp_path):
+    """Its rows were known before: read as new, they would be late for every date."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    for name, customer in (("a", 1), ("b", 2), ("twin", 2)):
+        (before / f"{name}.csv").write_text(f"customer_id,amount\n{customer},9\n")
+    declared = [
+        RawTable("shop.orders", f"{folder}/*.csv", "csv", required=("customer_id",))
+        for folder in (before, after)
+    ]
+    days = [datetime.date(2025, 1, 1), datetime.date(2025, 6, 1)]
+    first = find_files(declared[:1], NOTHING_KNOWN, days[0])
+    assert list(first["file_status"]) == ["new", "new", "copy"]
+    shutil.copytree(before, after)
+    ledger = first.assign(ledger_number=range(len(first)))
+    second = find_files(declared[1:], ledger, days[1])
+    assert list(second["file_status"]) == ["moved", "moved", "copy"]
+    assert list(second["reading_id"][:2]) == list(first["reading_id"][:2])
+    assert set(second["first_read_date"][:2]) == {days[0]}
+    # a file of other bytes is new wherever it lies
+    (after / "a.csv").write_text("customer_id,amount\n3,9\n")
+    third = find_files(declared[1:], ledger, days[1])
+    assert list(third["file_status"]) == ["new", "moved", "copy", "withdrawn"]
 
 
 def test_the_shipped_logs_are_read_whole(master, sample):
