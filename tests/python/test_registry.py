@@ -628,21 +628,23 @@ def test_a_model_waits_for_a_person_where_the_setting_says_so(first_day, tmp_pat
 
 @pytest.mark.slow
 @pytest.mark.reasons
-def test_a_move_since_the_day_before_is_told_in_parts_that_add_up(third_day):
+def test_a_move_since_the_day_before_is_told_in_parts_that_add_up(third_day, tmp_path):
     """Over two scored days, of everybody who was in scope on both."""
-    built = third_day.last
+    built = third_day.copy(tmp_path).build(DAYS[1], ("+score_changes",))
+    assert built.exit_code == 0, built.output + built.errors
     (count, ok, unlike, worst) = built.row(
         "select count(*), count(*) filter (where change_status = 'ok'),"
-        " count(*) filter (where abs(c.margin_change - (now.margin - then.margin))"
+        " count(*) filter (where abs(c.margin_change - (today.margin - before.margin))"
         " > 1e-12),"
         " max(abs(margin_change"
         " - (features_change + model_change + calibration_change)))"
         " from marts.score_changes as c"
-        " inner join marts.churn_scores_daily as now"
+        " inner join marts.churn_scores_daily as today"
         " using (task, customer_id, horizon_days, as_of_date)"
-        " inner join marts.churn_scores_daily as then"
-        " on then.customer_id = c.customer_id"
-        " and then.as_of_date = c.previous_as_of_date"
+        " inner join marts.churn_scores_daily as before"
+        " on before.customer_id = c.customer_id"
+        " and before.horizon_days = c.horizon_days"
+        " and before.as_of_date = c.previous_as_of_date"
         f" where c.as_of_date = date '{DAYS[1]}'"
         f" and c.previous_as_of_date = date '{DAYS[0]}'"
     )
