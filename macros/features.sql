@@ -21,7 +21,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Before a run adds dates of a theme: those that customers do not have any more. -#}
+{#- Before a run adds dates of a theme: those that customers do not have any more. Models
+    forget them in a transaction of its own, since DuckDB adds no column, which a new
+    feature needs, to a table that the same transaction deletes from. -#}
 {% macro forget_dates() -%}
     {%- set customers = ref('feat_customers') -%}
     {%- if is_incremental() -%}
