@@ -25,7 +25,7 @@
         },
         'training_dates_count': {
             'unit': 'dates',
-            'type': 'integer', 'least': 1, 'most': 100, 'default': 4,
+            'type': 'integer', 'least': 1, 'most': 100, 'default': 6,
             'meaning': 'how many dates before an origin a model learns from',
         },
         'training_grid': {

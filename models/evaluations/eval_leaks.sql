@@ -323,6 +323,9 @@ audit as (
         catalogue.is_clock_feature,
         cast(measured.positives + measured.negatives as bigint) as rows_count,
         cast(measured.positives as bigint) as positives_count,
+        -- of the class that fewer of those with a value belong to
+        cast(least(measured.valued_positives, measured.valued_negatives) as bigint)
+            as valued_count,
         {{ ratio(
             'measured.missing_positives + measured.missing_negatives',
             '(measured.positives + measured.negatives)'

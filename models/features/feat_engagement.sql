@@ -219,6 +219,9 @@ usage_told_once as (
     select
         days.customer_id,
         first_dates.as_of_date,
+        sum(days.sessions_count) as sessions_count,
+        count(*) as active_days_count,
+        min(days.activity_date) as first_use_date,
         max(days.activity_date) as last_use_date,
         min(days.activity_date) filter (where days.key_actions_count > 0)
             as first_key_action_date
@@ -247,6 +250,9 @@ usage_told_again as (
     select
         days.customer_id,
         dates.as_of_date,
+        sum(days.sessions_count) as sessions_count,
+        count(*) as active_days_count,
+        min(days.activity_date) as first_use_date,
         max(days.activity_date) as last_use_date,
         min(days.activity_date) filter (where days.key_actions_count > 0)
             as first_key_action_date
@@ -269,6 +275,16 @@ usage_so_far as (
         customers.as_of_date,
         customers.signed_up_date,
         customers.feature_set_version,
+        {% for count in ['sessions_count', 'active_days_count'] -%}
+            cast(coalesce(
+                sum(once.{{ count }}) over so_far + again.{{ count }},
+                sum(once.{{ count }}) over so_far,
+                again.{{ count }}
+            ) as bigint) as {{ count }},
+        {% endfor -%}
+        least(
+            min(once.first_use_date) over so_far, again.first_use_date
+        ) as first_use_date,
         greatest(
             max(once.last_use_date) over so_far, again.last_use_date
         ) as last_use_date,
@@ -294,6 +310,18 @@ usage_so_far as (
 
 ),
 
+-- What is usual for a customer is told by the whole life; who is new has lived through
+-- a part of a window only.
+lives as (
+
+    select
+        *,
+        1 + {{ days_between('first_use_date', 'as_of_date') }} as days_so_far
+
+    from usage_so_far
+
+),
+
 features as (
 
     select
@@ -302,13 +330,18 @@ features as (
         life.as_of_date,
         life.feature_set_version,
 
-        -- how lately
+        -- how lately, and since when
+        life.first_use_date,
+        {{ days_between('life.first_use_date', 'life.as_of_date') }}
+            as days_since_first_use,
         life.last_use_date,
         {{ days_between('life.last_use_date', 'life.as_of_date') }}
             as days_since_last_use,
         {{ or_none('streaks.streak_days', 'events') }} as streak_days,
 
         -- how much
+        {{ or_none('life.sessions_count', 'events') }} as sessions_count,
+        {{ or_none('life.active_days_count', 'events') }} as active_days_count,
         {% for days in ['7d', '30d', '90d', '30d_before'] -%}
             {{ or_none('recent.sessions_count_' ~ days, 'events') }}
                 as sessions_count_{{ days }},
@@ -319,6 +352,16 @@ features as (
         {% endfor -%}
         {{ velocity('recent.sessions_count_30d', 30, 'recent.sessions_count_90d', 90) }}
             as session_velocity,
+        {{ ratio('30 * life.sessions_count', 'life.days_so_far') }}
+            as usual_monthly_sessions,
+        {% for days in [30, 90] -%}
+            {{ velocity(
+                or_none('recent.sessions_count_' ~ days ~ 'd', 'events'),
+                'least(' ~ days ~ ', life.days_so_far)',
+                'life.sessions_count',
+                'life.days_so_far',
+            ) }} as sessions_vs_usual_{{ days }}d,
+        {% endfor -%}
         {{ ratio(or_none('recent.active_seconds_90d', 'events'), 60 * 90) }}
             as daily_active_minutes_90d,
 
@@ -345,7 +388,7 @@ features as (
                 then {{ "false" if 'events' in setting('entities') else "null" }}
         end as is_activated_30d
 
-    from usage_so_far as life
+    from lives as life
 
     left join recent
         on life.customer_id = recent.customer_id

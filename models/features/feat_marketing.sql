@@ -153,6 +153,8 @@ told_for_good as (
     select
         told.customer_id,
         first_dates.as_of_date,
+        count(told.sent_date) as touches_count,
+        count(told.opened_date) as opened_count,
         max(told.sent_date) as last_sent_date,
         max(told.opened_date) as last_opened_date
 
@@ -172,6 +174,8 @@ told_for_a_time as (
     select
         told.customer_id,
         dates.as_of_date,
+        count(told.sent_date) as touches_count,
+        count(told.opened_date) as opened_count,
         max(told.sent_date) as last_sent_date,
         max(told.opened_date) as last_opened_date
 
@@ -192,6 +196,13 @@ touched_so_far as (
         customers.customer_id,
         customers.as_of_date,
         customers.feature_set_version,
+        {% for count in ['touches_count', 'opened_count'] -%}
+            cast(coalesce(
+                sum(for_good.{{ count }}) over life + for_a_time.{{ count }},
+                sum(for_good.{{ count }}) over life,
+                for_a_time.{{ count }}
+            ) as bigint) as {{ count }},
+        {% endfor -%}
         greatest(
             max(for_good.last_sent_date) over life, for_a_time.last_sent_date
         ) as last_sent_date,
@@ -226,6 +237,7 @@ features as (
         touched.feature_set_version,
 
         -- how many messages, and how lately
+        {{ or_none('touched.touches_count', 'touches') }} as touches_count,
         {{ or_none('recent.touches_count_30d', 'touches') }} as touches_count_30d,
         {{ or_none('recent.touches_count_90d', 'touches') }} as touches_count_90d,
         {{ or_none('recent.offers_count_30d', 'touches') }} as offers_count_30d,
@@ -235,6 +247,7 @@ features as (
             as is_in_control_group_90d,
 
         -- what came of them
+        {{ ratio('touched.opened_count', 'touched.touches_count') }} as open_rate,
         {{ ratio('recent.opened_count_90d', 'recent.touches_count_90d') }}
             as open_rate_90d,
         {{ ratio('recent.clicked_count_90d', 'recent.touches_count_90d') }}

@@ -1,6 +1,7 @@
 -- Grain: one row per horizon_days, as_of_date and feature.
 -- A feature that knows too much, or comes and goes: what to look at before a model is
--- trusted. Few customers make any feature look too good, so a verdict needs thirty.
+-- trusted. Few customers make any feature look too good, so a verdict needs thirty, and
+-- values are judged where thirty have one.
 
 {%- set least_customers = 30 %}
 
@@ -37,8 +38,14 @@ churned as (
         audit.positives_count as churned_count,
         audit.auc,
         audit.missing_auc,
+        audit.valued_count,
         greatest(
-            audit.auc, 1 - audit.auc, audit.missing_auc, 1 - audit.missing_auc
+            case
+                when audit.valued_count >= {{ least_customers }}
+                    then greatest(audit.auc, 1 - audit.auc)
+            end,
+            audit.missing_auc,
+            1 - audit.missing_auc
         ) as separation,
         audit.rank_correlation,
         audit.mutual_information,
@@ -70,6 +77,7 @@ judged as (
         rows_count,
         churned_count,
         auc,
+        valued_count,
         missing_auc,
         separation,
         rank_correlation,

@@ -206,7 +206,8 @@ def cleaned(
 
 def number_columns(rows: pd.DataFrame, names: list[str]) -> Iterable[np.ndarray]:
     """Give features one by one, as :func:`numbers` does; clean ones all at once."""
-    if names and all(rows.dtypes.get(name) == np.float64 for name in names):
+    types = rows.dtypes
+    if names and all(types.get(name) == np.float64 for name in names):
         block = rows[names].to_numpy().T
         return np.where(np.isfinite(block), block, np.nan)
     return [numbers(rows, name) for name in names]

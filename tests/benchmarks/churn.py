@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from measuring import ROOT, measured, told, write_part
 
-#: Customers that are scored; and learned from, on each of four training dates.
-SCORED, LEARNED, DATES = 500_000, 25_000, 4
+#: Customers that are scored; and learned from, on each of six training dates.
+SCORED, LEARNED, DATES = 500_000, 25_000, 6
 
 #: Seconds, and MB, that each may take.
 MOST_SECONDS_TO_SCORE, MOST_SECONDS_TO_FIT, MOST_MEMORY = 10, 1200, 8000

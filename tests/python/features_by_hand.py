@@ -216,7 +216,14 @@ def variation(gaps: list[int]) -> float | None:
 
 def engagement_features(events: list[dict], signed_up_date, as_of: date) -> dict:
     days = {event["day"] for event in events}
-    features = {"last_use_date": max(days, default=None)}
+    first_use_date = min(days, default=None)
+    features = {
+        "first_use_date": first_use_date,
+        "days_since_first_use": days_from(first_use_date, as_of),
+        "last_use_date": max(days, default=None),
+        "sessions_count": sessions_count(events),
+        "active_days_count": len(days),
+    }
     features["days_since_last_use"] = days_from(features["last_use_date"], as_of)
     features["streak_days"] = next(
         (n for n in range(90) if as_of - timedelta(days=n) not in days), 90
@@ -244,6 +251,13 @@ def engagement_features(events: list[dict], signed_up_date, as_of: date) -> dict
         is_activated = True
     else:
         is_activated = False if days_there is not None and days_there >= 30 else None
+    if days:
+        days_so_far = features["days_since_first_use"] + 1
+        usual = Fraction(features["sessions_count"], days_so_far)
+        features["usual_monthly_sessions"] = ratio(30 * usual, 1)
+        for n in (30, 90):
+            lately = Fraction(features[f"sessions_count_{n}d"], min(n, days_so_far))
+            features[f"sessions_vs_usual_{n}d"] = ratio(lately, usual)
     return features | {
         "session_velocity": ratio(
             Fraction(features["sessions_count_30d"], 30),
@@ -404,6 +418,8 @@ def marketing_features(touches: list[dict], as_of: date) -> dict:
         return ratio(sum(is_by(touch[name], as_of) for touch in lately), len(lately))
 
     return {
+        "touches_count": len(sent),
+        "open_rate": ratio(len(openings), len(sent)),
         "touches_count_30d": sum(t["day"] in Window(as_of, 30) for t in sent),
         "touches_count_90d": len(lately),
         "offers_count_30d": sum(

@@ -397,7 +397,7 @@ def test_a_feature_alone_is_judged_as_the_library_would(demo):
     audited = demo.rows(
         "select horizon_days, as_of_date, feature_name, auc, missing_auc, "
         "rank_correlation, null_rate, separation from marts.leak_audit "
-        "where verdict <> 'too_few_customers' "
+        "where verdict <> 'too_few_customers' and valued_count >= 30 "
         "and auc is not null "
         "order by hash(horizon_days, as_of_date, feature_name) limit 12"
     )
