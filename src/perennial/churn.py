@@ -107,7 +107,7 @@ LEAF_SPACE = {
 LOGISTIC_SPACE = {"C": (0.001, 10.0, True)}
 
 #: One fit of a search learns from about so many rows at most.
-SEARCH_ROWS = 50_000
+SEARCH_ROWS = 30_000
 
 #: Decimals of the published probability and of the score that ranks.
 PROBABILITY_DECIMALS = 6
