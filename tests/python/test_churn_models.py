@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import xgboost
 from conftest import ROOT, Build, run_build
+from scipy import stats
 from scipy.special import expit, logit
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
@@ -334,13 +335,12 @@ def beside_the_truth(small_demo) -> pd.DataFrame:
     )
 
 
-def gaps_to_the_truth(told: pd.DataFrame) -> dict:
-    """By date, the AUC of the truth less that of what was published."""
-    return {
-        date: metrics.roc_auc_score(group["is_positive"], group["truth"])
-        - metrics.roc_auc_score(group["is_positive"], group["raw_score"])
-        for date, group in told.groupby("as_of_date")
-    }
+def gap_to_the_truth(happened, truth, said) -> float:
+    """AUC of the truth less that of what was said."""
+    of_the_truth, of_ours = (
+        metrics.roc_auc_score(happened, score) for score in (truth, said)
+    )
+    return of_the_truth - of_ours
 
 
 @pytest.mark.slow
@@ -355,18 +355,25 @@ def test_what_is_said_of_many_customers_comes_true(beside_the_truth):
 
 
 @pytest.mark.slow
-def test_of_many_customers_most_is_learned_that_can_be(beside_the_truth):
-    """The truth knows each customer's probability, and nothing honest ranks better."""
-    gaps = gaps_to_the_truth(beside_the_truth)
-    assert len(gaps) == 6
-    assert max(gaps.values()) <= 0.04
-    assert np.mean(list(gaps.values())) <= 0.032
-
-
-@pytest.mark.slow
-@pytest.mark.xfail(reason="the two older dates, with fewer rows, miss it by up to .006")
 def test_almost_all_is_learned_that_can_be(beside_the_truth):
-    assert max(gaps_to_the_truth(beside_the_truth).values()) <= 0.03
+    """The truth knows each customer's probability, and nothing honest ranks better.
+
+    Some 1,500 churners a date leave a gap uncertain by .003, so .03 is held by the mean
+    over the dates, and by each date but for what chance may add.
+    """
+    gaps, errors = [], []
+    for date, group in beside_the_truth.groupby("as_of_date"):
+        told = [group[c].to_numpy() for c in ("is_positive", "truth", "raw_score")]
+        drawn = stats.bootstrap(
+            told, gap_to_the_truth, paired=True, n_resamples=200, rng=7, method="basic"
+        )
+        gaps.append(gap_to_the_truth(*told))
+        errors.append(drawn.standard_error)
+        print(f"{date:%Y-%m-%d}: {gaps[-1]:.4f}, standard error {errors[-1]:.4f}")
+    assert len(gaps) == 6
+    assert np.mean(gaps) <= 0.03
+    assert max(errors) <= 0.005
+    assert max(np.array(gaps) - 1.645 * np.array(errors)) <= 0.03
 
 
 @pytest.mark.slow
