@@ -60,25 +60,56 @@ contributions as (
 
 ),
 
-raising as (
+catalogue as (
 
     select
-        task,
-        horizon_days,
-        customer_id,
-        reason,
-        feature_rank
+        feature_name,
+        theme
 
-    from contributions
+    from {{ ref('feature_catalogue') }}
 
-    where
-        feature_rank is not null
-        and contribution > 0
+),
+
+-- features of a theme say much the same: one speaks for them, the strongest
+themes as (
+
+    select
+        told.task,
+        told.horizon_days,
+        told.customer_id,
+        coalesce(catalogue.theme, told.feature_name) as theme,
+        sum(cast(told.contribution as decimal(18, 9))) as contribution,
+        arg_min(told.reason, told.feature_rank) filter (
+            where told.contribution > 0
+        ) as reason
+
+    from contributions as told
+
+    left join catalogue
+        on told.feature_name = catalogue.feature_name
+
+    where told.feature_rank is not null
+
+    group by
+        told.task,
+        told.horizon_days,
+        told.customer_id,
+        coalesce(catalogue.theme, told.feature_name)
+
+),
+
+raising as (
+
+    select *
+
+    from themes
+
+    where contribution > 0
 
     qualify
         row_number() over (
             partition by task, horizon_days, customer_id
-            order by feature_rank
+            order by contribution desc, theme asc
         ) <= 3
 
 ),
@@ -89,7 +120,7 @@ reasons as (
         task,
         horizon_days,
         customer_id,
-        string_agg(reason, '; ' order by feature_rank) as why
+        string_agg(reason, '; ' order by contribution desc, theme asc) as why
 
     from raising
 

@@ -13,7 +13,8 @@ from perennial import reasons
 from perennial.faults import Fault
 from perennial.project import Project
 
-#: So many reasons that raise the probability count as named.
+#: So many themes that raise the probability count as named, by one feature each, of so
+#: many features as are told: what customer_360 says.
 TOP = 3
 
 #: So many of those who stayed are asked about on each date, drawn by a hash of the id.
@@ -109,15 +110,28 @@ def named_causes(project: Project, horizon_days: int = 90) -> pd.DataFrame:
 def _named(
     found: reasons.Contributions, themes: dict[str, str]
 ) -> dict[str, np.ndarray]:
-    """Tell which causes the strongest rising features of each are traces of."""
-    top = np.argsort(-found.matrix, axis=1, kind="stable")[:, :TOP]
-    is_rising = np.take_along_axis(found.matrix, top, axis=1) > 0
+    """Tell which causes they trace that speak for the strongest themes."""
+    strength = np.abs(found.matrix)
+    told = strength.argsort(axis=1, kind="stable")[:, ::-1][:, : reasons.TOLD_FEATURES]
+    matrix = np.zeros_like(found.matrix)
+    np.put_along_axis(
+        matrix, told, np.take_along_axis(found.matrix, told, axis=1), axis=1
+    )
+    names = np.array(found.names, dtype=object)
+    theme_of = np.array([themes.get(name, name) for name in names], dtype=object)
+    distinct = np.unique(theme_of)
+    of_theme = [np.flatnonzero(theme_of == theme) for theme in distinct]
+    sums = np.stack([matrix[:, places].sum(axis=1) for places in of_theme], axis=1)
+    speaks = np.stack(
+        [places[matrix[:, places].argmax(axis=1)] for places in of_theme], axis=1
+    )
+    top = np.argsort(-sums, axis=1, kind="stable")[:, :TOP]
+    is_rising = np.take_along_axis(sums, top, axis=1) > 0
+    speaker = np.take_along_axis(speaks, top, axis=1)
     named = {}
     for cause, (seen_themes, seen) in TRACES.items():
-        is_trace = np.array(
-            [name in seen or themes.get(name) in seen_themes for name in found.names]
-        )
-        named[f"names_{cause}"] = (is_trace[top] & is_rising).any(axis=1)
+        is_trace = np.isin(names, seen) | np.isin(theme_of, seen_themes)
+        named[f"names_{cause}"] = (is_trace[speaker] & is_rising).any(axis=1)
     return named
 
 
