@@ -24,6 +24,12 @@
     date_diff('month', {{ first_month }}, {{ last_month }})
 {%- endmacro %}
 
+{#- Months that are over from one day to another: a month from the 31st is over on the
+    last day of a shorter one. -#}
+{% macro whole_months(first_date, last_date) -%}
+    date_sub('month', {{ first_date }}, {{ last_date }})
+{%- endmacro %}
+
 {% macro date_literal(iso_date) -%}
     cast('{{ iso_date }}' as date)
 {%- endmacro %}

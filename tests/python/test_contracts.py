@@ -1,0 +1,143 @@
+"""How long contracts last: published anchors, what was simulated, and the guards."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Build
+from scipy.special import betaln
+
+from perennial import contracts
+
+pytestmark = pytest.mark.value
+
+#: Survivors of 1,000 customers in per cent, after each of seven renewals, and what was
+#: fitted to them: P. Fader, B. Hardie (2007), How to Project Customer Retention.
+PUBLISHED = {
+    "regular": ([63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1], 0.704, 1.182, -1680.27),
+    "high end": ([86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1], 0.668, 3.806, -1611.16),
+}
+
+
+def life_table(survivors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    alive = np.array([1000, *(10 * share for share in survivors)]).round().astype(int)
+    return np.arange(1, len(alive)), alive[:-1], -np.diff(alive)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_parameters_are_found(name):
+    survivors, alpha, beta, log_likelihood = PUBLISHED[name]
+    found = contracts.fit_retention(*life_table(survivors))
+    assert found.status == "ok"
+    assert (found.alpha, found.beta) == pytest.approx((alpha, beta), abs=6e-4)
+    assert found.log_likelihood == pytest.approx(log_likelihood, abs=0.01)
+
+
+def test_the_likelihood_is_that_of_the_papers_formulas():
+    """A product over renewals is the same as beta functions of the whole life."""
+    alpha, beta = 0.8, 2.5
+    period, at_risk, lost = life_table(PUBLISHED["regular"][0])
+    left = betaln(alpha + 1, beta + period - 1) - betaln(alpha, beta)
+    stayed = betaln(alpha, beta + period[-1]) - betaln(alpha, beta)
+    expected = lost @ left + (at_risk[-1] - lost[-1]) * stayed
+    found = contracts.log_likelihood(alpha, beta, period, at_risk, lost)
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_what_was_simulated_is_found_though_many_go_on():
+    """Contracts are cut off at different ages, as those of a company are."""
+    random = np.random.default_rng(7)
+    leaving = random.beta(1.2, 8.0, 40_000)
+    lasted = random.geometric(leaving)
+    seen = random.integers(1, 24, leaving.size)
+    period = np.arange(1, 24)
+    at_risk = [(np.minimum(lasted, seen) >= t).sum() for t in period]
+    lost = [((lasted == t) & (seen >= t)).sum() for t in period]
+    found = contracts.fit_retention(period, np.array(at_risk), np.array(lost))
+    assert found.alpha == pytest.approx(1.2, rel=0.1)
+    assert found.beta == pytest.approx(8.0, rel=0.1)
+
+
+def test_contracts_that_are_all_alike_are_said_to_be():
+    at_risk = np.round(100_000 * 0.9 ** np.arange(10)).astype(int)
+    lost = at_risk - np.round(100_000 * 0.9 ** np.arange(1, 11)).astype(int)
+    found = contracts.fit_retention(np.arange(1, 11), at_risk, lost)
+    assert found.status == "ok"
+    assert found.alpha / (found.alpha + found.beta) == pytest.approx(0.1, abs=1e-3)
+    assert "no difference" in found.note
+
+
+@pytest.mark.parametrize(
+    ("at_risk", "lost", "status"),
+    [
+        ([1000, 971], [29, 0], "too_few_lost"),
+        ([1000], [400], "one_renewal"),
+        ([1000, 0], [1000, 0], "one_renewal"),
+        ([0], [0], "too_few_lost"),
+    ],
+)
+def test_what_cannot_be_told_has_a_status(at_risk, lost, status):
+    found = contracts.fit_retention(
+        np.arange(1, len(lost) + 1), np.array(at_risk), np.array(lost)
+    )
+    assert found.status == status
+    assert found.note
+    assert np.isnan([found.alpha, found.beta]).all()
+
+
+def test_no_contract_is_no_row():
+    nothing = pd.DataFrame(
+        columns=[
+            *("segment_kind", "segment_value", "period_months"),
+            *("period_number", "at_risk_count", "lost_count"),
+        ]
+    )
+    assert contracts.fit_segments(nothing).empty
+
+
+def curves(built: Build) -> pd.DataFrame:
+    return built.frame(
+        "select * from marts.contract_retention "
+        "order by segment_kind, segment_value, period_months, period_number"
+    )
+
+
+def test_curves_are_those_of_the_demo_company(demo):
+    """Counted again in Python, from the subscriptions as they were told last."""
+    of_all = curves(demo).query("segment_kind == 'all' and period_months == 1")
+    lives = demo.frame("select * from intermediate.int_contract_lives")
+    lives = lives[lives["period_months"] == 1]
+    for row in of_all.dropna(subset=["at_risk_count"]).itertuples():
+        came = lives[lives["renewals_count"] >= row.period_number]
+        lost = came["is_lost"] & (came["renewals_count"] == row.period_number)
+        assert (row.at_risk_count, row.lost_count) == (len(came), lost.sum())
+    kept = of_all["observed_renewal_rate"].dropna().to_numpy(float)
+    told = of_all["observed_survival"].dropna().to_numpy(float)
+    np.testing.assert_allclose(told, np.cumprod(kept), atol=1e-6)
+    # and each contract is in one curve of its plan, and in one of its cohort
+    first = curves(demo).query("period_number == 1")
+    sums = first.groupby(["segment_kind", "period_months"])["at_risk_count"].sum()
+    for months in first["period_months"].unique():
+        assert sums["plan", months] == sums["cohort", months] == sums["all", months]
+
+
+def test_what_is_expected_goes_on_after_what_was_seen(demo):
+    """And stays within what chance allows of what was observed."""
+    told = curves(demo)
+    fitted = told[told["retention_status"] == "ok"]
+    assert {("all", 1), ("plan", 1)} <= set(
+        fitted[["segment_kind", "period_months"]].itertuples(index=False, name=None)
+    )
+    of_all = fitted.query("segment_kind == 'all' and period_months == 1")
+    rates = of_all["expected_renewal_rate"].to_numpy(float)
+    assert (np.diff(rates) >= 0).all()
+    np.testing.assert_allclose(
+        of_all["expected_survival"], np.cumprod(rates), atol=1e-5
+    )
+    assert of_all["at_risk_count"].isna().sum() == 12
+    seen = of_all.dropna(subset=["at_risk_count"]).query("at_risk_count >= 30")
+    gaps = seen["observed_survival"] - seen["expected_survival"]
+    assert gaps.abs().max() < 0.05
+
+
+def test_without_subscriptions_there_is_no_curve(sample):
+    assert curves(sample).empty
