@@ -88,7 +88,7 @@ def test_the_backtest_stands_on_the_dates_of_the_connector(demo):
         "select horizon_days, count(distinct as_of_date) "
         "from marts.clv_backtest_metrics group by all order by all"
     )
-    assert rows == [(90, 4), (365, 1)]
+    assert rows == [(90, 6), (365, 3)]
 
 
 def test_what_was_planted_is_found_again_by_file_and_reason(demo):
