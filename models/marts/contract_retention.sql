@@ -6,7 +6,7 @@ with
 
 periods as (
 
-    select * from {{ ref('train_contract_periods') }}
+    select * from {{ ref('int_contract_periods') }}
 
 ),
 

@@ -4,5 +4,5 @@ from perennial.contracts import fit_segments
 
 
 def model(dbt, session):
-    periods = dbt.ref("train_contract_periods")
+    periods = dbt.ref("int_contract_periods")
     return session.from_df(fit_segments(periods.df()))
