@@ -2,6 +2,12 @@
 -- How many contracts came to their first, second and later renewal, and how many of
 -- them were lost there: a life table, which is all that retention is fitted on.
 
+{%- set segments = [
+    ('all', "'all'"),
+    ('plan', 'plan'),
+    ('cohort', 'cast(year(started_date) as varchar)'),
+] %}
+
 with
 
 lives as (
@@ -21,36 +27,18 @@ lives as (
 
 segments as (
 
-    select
-        'all' as segment_kind,
-        'all' as segment_value,
-        period_months,
-        is_lost,
-        renewals_count
+    {% for kind, value in segments -%}
+        select
+            '{{ kind }}' as segment_kind,
+            {{ value }} as segment_value,
+            period_months,
+            is_lost,
+            renewals_count
 
-    from lives
+        from lives
 
-    union all
-
-    select
-        'plan' as segment_kind,
-        plan as segment_value,
-        period_months,
-        is_lost,
-        renewals_count
-
-    from lives
-
-    union all
-
-    select
-        'cohort' as segment_kind,
-        cast(year(started_date) as varchar) as segment_value,
-        period_months,
-        is_lost,
-        renewals_count
-
-    from lives
+        {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
