@@ -103,11 +103,12 @@ def fit_retention(
         value = log_likelihood(alpha, beta, period, at_risk, lost)
         return -value, -slopes * (alpha, beta)
 
-    first_rate = np.clip(lost.sum() / at_risk.sum(), 0.001, 0.999)
+    # who came to a second renewal stayed at the first, so that it is neither 0 nor 1
+    rate = lost.sum() / at_risk.sum()
     found = [
         minimize(
             loss,
-            np.log([first_rate * size, (1 - first_rate) * size]),
+            np.log([rate * size, (1 - rate) * size]),
             jac=True,
             method="L-BFGS-B",
             bounds=[(np.log(LEAST), np.log(MOST))] * 2,
@@ -116,8 +117,7 @@ def fit_retention(
         for size in STARTS
     ]
     alpha, beta = np.exp(min(found, key=lambda one: one.fun).x)
-    # the rate itself, in the limit in which everybody leaves with the same probability
-    rate = lost.sum() / at_risk.sum()
+    # the limit in which everybody leaves with the same probability
     alike = rate * MOST, (1 - rate) * MOST
     gain = log_likelihood(alpha, beta, period, at_risk, lost) - log_likelihood(
         *alike, period, at_risk, lost
