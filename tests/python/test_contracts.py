@@ -102,7 +102,7 @@ def curves(built: Build) -> pd.DataFrame:
 
 
 def test_curves_are_those_of_the_demo_company(demo):
-    """Counted again in Python, from the subscriptions as they were told last."""
+    """Counted again in Python, from the contracts one by one."""
     of_all = curves(demo).query("segment_kind == 'all' and period_months == 1")
     lives = demo.frame("select * from intermediate.int_contract_lives")
     lives = lives[lives["period_months"] == 1]
