@@ -563,6 +563,16 @@ def fit_purchase_model(rows: pd.DataFrame, settings: Settings) -> Document:
     }
 
 
+def labels_of(rows: pd.DataFrame) -> np.ndarray:
+    """Give the labels of training rows, true or false."""
+    return rows["label"].to_numpy(bool)
+
+
+def mean_log_loss(odds: np.ndarray, labels: np.ndarray) -> float:
+    """Mean log loss of log-odds, shape (n,), given what happened."""
+    return float(np.mean(np.logaddexp(0, np.where(labels, -odds, odds))))
+
+
 @dataclass(frozen=True)
 class Family:
     """Models that learn from a matrix, by parameters that can be searched for.
@@ -576,22 +586,30 @@ class Family:
     matrix : function
         From an encoder and rows to numbers.
     train : function
-        From numbers, labels, parameters and settings to what was learned.
-    log_odds : function
-        From what was learned and numbers to log-odds.
+        From numbers, answers, parameters and settings to what was learned.
+    say : function
+        From what was learned and numbers to what is said of each row; log-odds of a
+        label.
     fixed : dict
     space : dict
         Of some of the fixed parameters the least, the most, and whether on a
         logarithmic scale.
+    answers : function
+        From rows to what is to be learned; the label, if not given.
+    loss : function
+        From what was said and the answers to one number, the less the better; the
+        log loss, if not given.
     """
 
     kind: str
     encoder: Callable[[pd.DataFrame, Settings], Document]
     matrix: Callable[[Document, pd.DataFrame], np.ndarray]
     train: Callable[[np.ndarray, np.ndarray, Parameters, Settings], Document]
-    log_odds: Callable[[Document, np.ndarray], np.ndarray]
+    say: Callable[[Document, np.ndarray], np.ndarray]
     fixed: Parameters
     space: dict[str, tuple]
+    answers: Callable[[pd.DataFrame], np.ndarray] = labels_of
+    loss: Callable[[np.ndarray, np.ndarray], float] = mean_log_loss
 
 
 def fit_family(
@@ -611,7 +629,7 @@ def fit_family(
         "encoder": encoder,
         "columns": encoding.column_names(encoder, with_nulls=family.kind == "weights"),
         "parameters": chosen,
-        **family.train(matrix, rows["label"].to_numpy(bool), chosen, settings),
+        **family.train(matrix, family.answers(rows), chosen, settings),
     }
 
 
@@ -638,7 +656,7 @@ def search_parameters(family: Family, rows: pd.DataFrame, settings: Settings) ->
         encoder = family.encoder(rows[learning], settings)
         parts.append(
             [
-                (family.matrix(encoder, part), part["label"].to_numpy(bool))
+                (family.matrix(encoder, part), family.answers(part))
                 for part in (rows[learning], rows[judging])
             ]
         )
@@ -647,12 +665,12 @@ def search_parameters(family: Family, rows: pd.DataFrame, settings: Settings) ->
 
     def loss(trial: optuna.Trial) -> float:
         parameters = {**family.fixed, **_drawn(trial, family.space)}
-        odds = [
-            family.log_odds(family.train(*learned, parameters, settings), judged[0])
+        said = [
+            family.say(family.train(*learned, parameters, settings), judged[0])
             for learned, judged in parts
         ]
         happened = np.concatenate([judged[1] for _, judged in parts])
-        return round(_mean_log_loss(np.concatenate(odds), happened), SCORE_DECIMALS)
+        return round(family.loss(np.concatenate(said), happened), SCORE_DECIMALS)
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     sampler = optuna.samplers.TPESampler(
@@ -754,7 +772,8 @@ def _train_weights(
     }
 
 
-def _weigh(learned: Document, matrix: np.ndarray) -> np.ndarray:
+def weigh(learned: Document, matrix: np.ndarray) -> np.ndarray:
+    """Add up weighted columns, shape (n, columns), to one number a row, shape (n,)."""
     return matrix @ np.array(learned["weights"]) + learned["intercept"]
 
 
@@ -784,9 +803,30 @@ def _lightgbm() -> Any:
     return lightgbm
 
 
-def _train_leaves(
-    matrix: np.ndarray, labels: np.ndarray, parameters: Parameters, settings: Settings
+def train_leaves(
+    matrix: np.ndarray, answers: np.ndarray, parameters: Parameters, settings: Settings
 ) -> Document:
+    """Grow the trees of LightGBM, leaf by leaf.
+
+    Parameters
+    ----------
+    matrix : array of float32, shape (n, columns)
+    answers : array, shape (n,)
+        What the ``objective`` among the parameters asks for.
+    parameters : dict
+        Of LightGBM, and ``trees``, how many of them.
+    settings : Settings
+
+    Returns
+    -------
+    dict
+        ``text``, in LightGBM's own form.
+
+    Raises
+    ------
+    Refused
+        If LightGBM is not there, or has no answer.
+    """
     lightgbm = _lightgbm()
     told = {name: value for name, value in parameters.items() if name != "trees"}
     told |= {
@@ -796,7 +836,7 @@ def _train_leaves(
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lightgbm.Dataset(matrix, label=labels, params=told)
+    data = lightgbm.Dataset(matrix, label=answers, params=told)
     try:
         trees = lightgbm.train(told, data, num_boost_round=parameters["trees"])
     except lightgbm.basic.LightGBMError as error:
@@ -806,7 +846,8 @@ def _train_leaves(
     return {"text": f"{text}\npandas_categorical:null\n"}
 
 
-def _walk_leaves(learned: Document, matrix: np.ndarray) -> np.ndarray:
+def walk_leaves(learned: Document, matrix: np.ndarray) -> np.ndarray:
+    """Add up the leaves that each row comes to, before any link: shape (n,)."""
     trees = _lightgbm().Booster(model_str=learned["text"])
     return trees.predict(matrix, raw_score=True, num_threads=1)
 
@@ -817,7 +858,7 @@ def _logistic_family(encoder: Callable) -> Family:
         encoder=encoder,
         matrix=encoding.scaled_matrix,
         train=_train_weights,
-        log_odds=_weigh,
+        say=weigh,
         fixed=LOGISTIC_PARAMETERS,
         space=LOGISTIC_SPACE,
     )
@@ -833,7 +874,7 @@ FAMILIES = {
         encoder=_full_encoder,
         matrix=encoding.plain_matrix,
         train=_train_trees,
-        log_odds=_walk_trees,
+        say=_walk_trees,
         fixed=TREE_PARAMETERS,
         space=TREE_SPACE,
     ),
@@ -841,8 +882,8 @@ FAMILIES = {
         kind="leaves",
         encoder=_full_encoder,
         matrix=encoding.plain_matrix,
-        train=_train_leaves,
-        log_odds=_walk_leaves,
+        train=train_leaves,
+        say=walk_leaves,
         fixed=LEAF_PARAMETERS,
         space=LEAF_SPACE,
     ),
@@ -1043,11 +1084,7 @@ def _quality(
 
 
 def _log_loss(found: np.ndarray, labels: np.ndarray, base: Document) -> float:
-    return _mean_log_loss(np.where(np.isnan(found), base["margin"], found), labels)
-
-
-def _mean_log_loss(odds: np.ndarray, labels: np.ndarray) -> float:
-    return float(np.mean(np.logaddexp(0, np.where(labels, -odds, odds))))
+    return mean_log_loss(np.where(np.isnan(found), base["margin"], found), labels)
 
 
 def _silence(names: list[str], rows: pd.DataFrame) -> np.ndarray:
@@ -1088,7 +1125,7 @@ def _purchase_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:
 def _family_margins(
     family: Family, document: Document, rows: pd.DataFrame
 ) -> np.ndarray:
-    return family.log_odds(document, family.matrix(document["encoder"], rows))
+    return family.say(document, family.matrix(document["encoder"], rows))
 
 
 def _mean_margins(document: Document, rows: pd.DataFrame) -> np.ndarray:

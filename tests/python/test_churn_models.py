@@ -460,7 +460,7 @@ def searched(rows, best: float) -> churn.Search:
     family = dataclasses.replace(
         churn.FAMILIES["logistic"],
         train=lambda matrix, labels, parameters, settings: parameters,
-        log_odds=lambda learned, matrix: np.full(
+        say=lambda learned, matrix: np.full(
             len(matrix), -2 - abs(np.log(learned["C"] / best))
         ),
     )
