@@ -22,6 +22,7 @@ parameters as (
         repeat_customers_count,
         fit_status,
         fit_note,
+        amount_correlation,
         library_version
 
     from fits

@@ -16,6 +16,7 @@ def model(dbt, session):
         dates.df(),
         settings["annual_discount_rate"],
         settings["gross_margin"],
+        settings["purchase_model"],
     )
 
     # pandas has no plain date, and an empty frame has no types

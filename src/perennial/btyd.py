@@ -23,11 +23,14 @@ References
 import contextlib
 import io
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.special import betaln, expit, gammaln
+from scipy.optimize import minimize
+from scipy.special import betaincinv, betaln, expit, gammaln
+from scipy.stats import nbinom
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -38,6 +41,7 @@ _FITTERS = {
     "bg_nbd": BetaGeoFitter,
     "mbg_nbd": ModifiedBetaGeoFitter,
     "gamma_gamma": GammaGammaFitter,
+    "gamma_gamma_all": GammaGammaFitter,
 }
 
 #: Names of the parameters that each model learns, in the order of the papers.
@@ -45,14 +49,20 @@ PARAMETERS = {
     "bg_nbd": ("r", "alpha", "a", "b"),
     "mbg_nbd": ("r", "alpha", "a", "b"),
     "gamma_gamma": ("p", "q", "gamma"),
+    "gamma_gamma_all": ("p", "q", "gamma"),
 }
 
-#: The models of how often; Gamma-Gamma is the one of how much.
+#: The models of how often.
 PURCHASE_MODELS = ("bg_nbd", "mbg_nbd")
 
-#: How a fit can end: ``ok``, or the guard that refused it.
+#: The models of how much: of repeat order days, as in the paper, and of all of them.
+SPEND_MODELS = ("gamma_gamma", "gamma_gamma_all")
+
+#: How a fit can end: ``ok``; ``ok_bounded`` where lifetimes found nothing, or less than
+#: our own search did; or the guard that refused it.
 FIT_STATUSES = (
     "ok",
+    "ok_bounded",
     "too_few_repeat_customers",
     "not_converged",
     "not_finite",
@@ -68,6 +78,23 @@ _START_VALUE = np.exp(0.1)
 
 _LEAST, _MOST = 1e-4, 1e4
 
+#: Nothing that another optimiser would mend.
+_FINAL_STATUSES = ("no_finite_mean_amount",)
+
+#: So much more likely our own answer has to be before it replaces that of lifetimes.
+_LEAST_GAIN = 0.05
+
+#: Standard error of the logarithm of a parameter beyond which a search found no top.
+_MOST_SPREAD = 3.0
+
+#: How often the future of a customer is drawn for its quantiles.
+DRAWS = 200
+
+_CUSTOMERS_AT_A_TIME = 5_000
+
+#: The golden ratio: steps of it fill the unit interval evenly, however many.
+_GOLDEN = (5**0.5 - 1) / 2
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -76,7 +103,7 @@ class Fit:
     Attributes
     ----------
     model_name : str
-        ``bg_nbd``, ``mbg_nbd`` or ``gamma_gamma``.
+        One of :data:`PARAMETERS`.
     customers_count, repeat_customers_count : int
         Customers the model was fitted on, and those of them who came back.
     status : str
@@ -84,8 +111,8 @@ class Fit:
     note : str
         What the guard saw, in words; empty when the status is ``ok``.
     parameters, standard_errors : dict of str to float
-        By name of the parameter; empty unless the status is ``ok``. Rates are per week,
-        ``gamma`` is in units of money.
+        By name of the parameter; empty where a guard refused the fit. Rates are per
+        week, ``gamma`` is in units of money.
     log_likelihood : float or None
         Natural logarithm of the likelihood of all customers, computed from the formula.
     """
@@ -102,7 +129,7 @@ class Fit:
     @property
     def is_ok(self) -> bool:
         """Whether the model may be used."""
-        return self.status == "ok"
+        return self.status in ("ok", "ok_bounded")
 
 
 def fit_purchases(
@@ -135,20 +162,25 @@ def fit_purchases(
 
 
 def fit_spend(
-    x: np.ndarray, mean_amount: np.ndarray, minimum_repeat_customers: int = 50
+    x: np.ndarray,
+    mean_amount: np.ndarray,
+    minimum_repeat_customers: int = 50,
+    model_name: str = "gamma_gamma",
 ) -> Fit:
-    """Fit Gamma-Gamma [3]_ to the mean amount of the repeat order days.
+    """Fit Gamma-Gamma [3]_ to the mean amount of order days.
 
-    Customers who never came back, or whose repeat orders were all free, are left out:
-    the model knows positive amounts only.
+    Customers without such days, or whose orders were all free then, are left out: the
+    model knows positive amounts only.
 
     Parameters
     ----------
     x : array of int, shape (n,)
+        Repeat order days; of ``gamma_gamma_all`` all order days.
     mean_amount : array of float, shape (n,), money
-        Mean amount of the repeat order days; ignored where x is 0.
+        Mean amount of these days; ignored where x is 0.
     minimum_repeat_customers : int
         With fewer customers who came back, nothing is fitted.
+    model_name : {"gamma_gamma", "gamma_gamma_all"}
 
     Returns
     -------
@@ -157,7 +189,7 @@ def fit_spend(
     x, mean_amount = np.asarray(x), np.asarray(mean_amount, dtype=float)
     keep = (x > 0) & (np.nan_to_num(mean_amount) > 0)
     patterns = _patterns({"x": x, "mean_amount": mean_amount}, keep)
-    return _guarded_fit("gamma_gamma", patterns, minimum_repeat_customers)
+    return _guarded_fit(model_name, patterns, minimum_repeat_customers)
 
 
 def purchase_log_likelihood(
@@ -338,6 +370,139 @@ def expected_order_amount(
     return _lifetimes(fit).conditional_expected_average_profit(np.asarray(x), known)
 
 
+def order_tails(
+    fit: Fit,
+    weeks: float,
+    x: np.ndarray,
+    t_x: np.ndarray,
+    T: np.ndarray,
+    most: int,
+) -> np.ndarray:
+    """Probability of at least 1, 2, ... order days in the coming weeks.
+
+    Given that a customer has not left, the order rate and the probability of leaving
+    are independent: gamma with shape r + x and rate alpha + T, and beta (appendix of
+    [1]_). To order k times one must neither stay silent too long nor leave after one of
+    the first k - 1, so that the tails multiply. They add up to
+    :func:`expected_orders`.
+
+    Parameters
+    ----------
+    fit : Fit with status ``ok``
+    weeks : float
+    x : array of int, shape (n,)
+    t_x, T : array of float, shape (n,), weeks
+    most : int
+        Largest number of order days that is asked about.
+
+    Returns
+    -------
+    array of float, shape (n, most), from 0 to 1, falling along a row
+    """
+    x, t_x, T = (np.asarray(values, dtype=float)[:, None] for values in (x, t_x, T))
+    r, alpha, a, b = (fit.parameters[name] for name in PARAMETERS[fit.model_name])
+    counts = np.arange(1, most + 1)[None, :]
+    enough = nbinom.sf(counts - 1, r + x, (alpha + T) / (alpha + T + weeks))
+    # MBG/NBD tossed the coin of leaving once more: after the first order too
+    tosses = x + 1 if fit.model_name == "mbg_nbd" else x
+    staying = np.exp(betaln(a, b + tosses + counts - 1) - betaln(a, b + tosses))
+    still = customer_still_probability(fit, x, t_x, T)
+    return still * enough * staying
+
+
+def amount_quantiles(
+    purchase_fit: Fit,
+    spend_fit: Fit,
+    weeks: float,
+    history: tuple[np.ndarray, np.ndarray, np.ndarray],
+    paid_days: np.ndarray,
+    mean_amount: np.ndarray,
+    levels: Sequence[float],
+    draws: int = DRAWS,
+) -> np.ndarray:
+    """Quantiles of what customers may spend in the coming weeks, given their histories.
+
+    Predictive simulation: so many order days by :func:`order_tails`, evenly over their
+    quantiles, and of k days an amount that is gamma distributed with shape p k, where
+    its rate is gamma distributed with shape q + p x and rate gamma + x times the mean
+    amount so far [3]_: a beta prime. Draws are points that fill the unit square evenly,
+    the same for everybody, so that no customer moves another's quantiles.
+
+    Parameters
+    ----------
+    purchase_fit, spend_fit : Fit with status ``ok``
+    weeks : float
+    history : tuple of three arrays, shape (n,)
+        x, t_x and T, the last two in weeks.
+    paid_days : array of int, shape (n,)
+        x, or 0 where nothing is known of what repeat order days brought.
+    mean_amount : array of float, shape (n,), money
+        Mean amount of these days; ignored where there are none.
+    levels : sequence of float, from 0 to 1
+    draws : int
+        For each customer.
+
+    Returns
+    -------
+    array of float, shape (n, len(levels)), money
+    """
+    places = [max(int(np.ceil(level * draws)) - 1, 0) for level in levels]
+    customers = np.asarray(history[0]).size
+    quantiles = np.zeros((customers, len(places)))
+    for start in range(0, customers, _CUSTOMERS_AT_A_TIME):
+        part = slice(start, start + _CUSTOMERS_AT_A_TIME)
+        drawn = _drawn_amounts(
+            purchase_fit,
+            spend_fit,
+            weeks,
+            tuple(np.asarray(values)[part] for values in history),
+            np.asarray(paid_days, dtype=float)[part],
+            np.asarray(mean_amount, dtype=float)[part],
+            draws,
+        )
+        drawn.partition(sorted(set(places)), axis=1)
+        quantiles[part] = drawn[:, places]
+    return quantiles
+
+
+def _drawn_amounts(
+    purchase_fit: Fit,
+    spend_fit: Fit,
+    weeks: float,
+    history: tuple[np.ndarray, np.ndarray, np.ndarray],
+    paid_days: np.ndarray,
+    mean_amount: np.ndarray,
+    draws: int,
+) -> np.ndarray:
+    """Amounts of a few customers, shape (n, draws)."""
+    x, T = np.asarray(history[0], dtype=float), np.asarray(history[2], dtype=float)
+    r, alpha = purchase_fit.parameters["r"], purchase_fit.parameters["alpha"]
+    silence = (alpha + T) / (alpha + T + weeks)
+    # more order days than that are rarer than any draw
+    most = int(nbinom.isf(0.5 / draws, r + x, silence).max(initial=1))
+    tails = order_tails(purchase_fit, weeks, *history, most)
+    # of how many draws it is at least so many days: the first ones have the most
+    reached = np.ceil(np.nan_to_num(tails) * draws - 0.5).astype(int)
+    owner = np.repeat(np.arange(x.size), reached[:, 0])
+    place = np.arange(owner.size) - np.repeat(
+        np.cumsum(reached[:, 0]) - reached[:, 0], reached[:, 0]
+    )
+    days = np.zeros(owner.size)
+    for k in range(most):
+        is_so_many = place < reached[owner, k]
+        if not is_so_many.any():
+            break
+        days += is_so_many
+    # neighbours in the number of days lie far apart in the amount
+    point = (place * _GOLDEN + 0.5) % 1
+    p, q, gamma = (spend_fit.parameters[name] for name in PARAMETERS["gamma_gamma"])
+    known = np.where(paid_days > 0, np.nan_to_num(mean_amount), 0.0)
+    share = betaincinv(p * days, (q + p * paid_days)[owner], point)
+    amounts = np.zeros((x.size, draws))
+    amounts[owner, place] = (gamma + paid_days * known)[owner] * share / (1 - share)
+    return amounts
+
+
 def _patterns(columns: dict[str, np.ndarray], keep: np.ndarray) -> pd.DataFrame:
     """Distinct rows with the number of customers, sorted."""
     frame = pd.DataFrame(columns)[np.asarray(keep, dtype=bool)]
@@ -348,7 +513,9 @@ def _guarded_fit(
     model_name: str, patterns: pd.DataFrame, minimum_repeat_customers: int
 ) -> Fit:
     """Fit, and refuse what converges to nonsense without saying so."""
-    repeat = int(patterns.loc[patterns["x"] > 0, "customers"].sum())
+    # of all order days the first one is no coming back
+    first = 1 if model_name == "gamma_gamma_all" else 0
+    repeat = int(patterns.loc[patterns["x"] > first, "customers"].sum())
     counts = {
         "model_name": model_name,
         "customers_count": int(patterns["customers"].sum()),
@@ -358,7 +525,33 @@ def _guarded_fit(
         note = f"{repeat} customers came back; the least is {minimum_repeat_customers}"
         return Fit(**counts, status="too_few_repeat_customers", note=note)
 
-    arguments = [patterns[name].to_numpy() for name in patterns.columns]
+    columns = [patterns[name].to_numpy() for name in patterns.columns]
+    arguments, weights = columns[:-1], columns[-1]
+    parameters, errors, status, note = _fit_of_lifetimes(model_name, arguments, weights)
+    if status not in _FINAL_STATUSES:
+        enough = -np.inf
+        if status == "ok":
+            enough = _total(model_name, parameters, arguments, weights) + _LEAST_GAIN
+        found = _search(model_name, arguments, weights, parameters, enough)
+        if found is not None and _verdict(*found)[0] == "ok":
+            note = f"lifetimes: {status}{f', {note}' if note else ''}; own search"
+            parameters, errors, status = *found, "ok_bounded"
+    if status not in ("ok", "ok_bounded"):
+        return Fit(**counts, status=status, note=note)
+    return Fit(
+        **counts,
+        status=status,
+        note=note,
+        parameters=parameters,
+        standard_errors=errors,
+        log_likelihood=_total(model_name, parameters, arguments, weights),
+    )
+
+
+def _fit_of_lifetimes(
+    model_name: str, arguments: list[np.ndarray], weights: np.ndarray
+) -> tuple[dict[str, float], dict[str, float], str, str]:
+    """Parameters, their standard errors, status and note."""
     fitter = _FITTERS[model_name]()
     try:
         # lifetimes prints the optimiser's state where it does not converge
@@ -368,31 +561,116 @@ def _guarded_fit(
             contextlib.redirect_stdout(io.StringIO()),
         ):
             warnings.simplefilter("ignore")
-            fitter.fit(*arguments[:-1], weights=arguments[-1])
+            fitter.fit(*arguments, weights=weights)
     except (ConvergenceError, ValueError, np.linalg.LinAlgError) as error:
         # the advice of lifetimes is for people who call it by hand
         is_advice = isinstance(error, ConvergenceError)
-        note = "the optimiser gave up" if is_advice else str(error)
-        return Fit(**counts, status="not_converged", note=note)
-
+        return (
+            {},
+            {},
+            "not_converged",
+            "the optimiser gave up" if is_advice else str(error),
+        )
     names = PARAMETERS[model_name]
     parameters = dict(zip(names, map(float, fitter.params_), strict=True))
     errors = dict(zip(names, map(float, fitter.standard_errors_), strict=True))
-    status, note = _verdict(parameters, errors)
-    if status != "ok":
-        return Fit(**counts, status=status, note=note)
+    return parameters, errors, *_verdict(parameters, errors)
 
-    log_likelihoods = (
-        spend_log_likelihood(parameters, *arguments[:-1])
-        if model_name == "gamma_gamma"
-        else purchase_log_likelihood(model_name, parameters, *arguments[:-1])
+
+def _search(
+    model_name: str,
+    arguments: list[np.ndarray],
+    weights: np.ndarray,
+    near: dict[str, float],
+    enough: float = -np.inf,
+) -> tuple[dict[str, float], dict[str, float]] | None:
+    """Climb the same likelihood within bounds, from an answer or from several starts.
+
+    Nothing where it ends at a bound, since the likelihood has no top there, or where it
+    is not above ``enough``.
+    """
+    if not all(np.isfinite(values).all() for values in arguments):
+        return None
+    names = PARAMETERS[model_name]
+    bounds = [(np.log(_LEAST), np.log(_MOST))] * len(names)
+    values = np.array([near.get(name, np.nan) for name in names])
+    is_near = np.isfinite(values).all() and (values > _LEAST).all()
+    is_near &= bool((values < _MOST).all())
+    size = float(np.average(arguments[-1], weights=weights))
+    starts = [np.log(values)] if is_near else _starts(model_name, max(size, _LEAST))
+
+    def loss(logarithms: np.ndarray) -> float:
+        told = dict(zip(names, np.exp(logarithms), strict=True))
+        with np.errstate(all="ignore"):
+            total = _total(model_name, told, arguments, weights)
+        return -total / weights.sum() if np.isfinite(total) else 1e6
+
+    found = min(
+        (minimize(loss, start, method="L-BFGS-B", bounds=bounds) for start in starts),
+        key=lambda one: one.fun,
     )
-    return Fit(
-        **counts,
-        parameters=parameters,
-        standard_errors=errors,
-        log_likelihood=float(np.dot(log_likelihoods, arguments[-1])),
+    edges = np.array(bounds)
+    if (np.abs(found.x[:, None] - edges) < 1e-3).any() or found.fun >= 1e6:
+        return None
+    if -found.fun * weights.sum() <= enough:
+        return None
+    curvature = _curvature(loss, found.x) * weights.sum()
+    with np.errstate(all="ignore"):
+        try:
+            spread = np.sqrt(np.diag(np.linalg.inv(curvature)))
+        except np.linalg.LinAlgError:
+            return None
+    # unknown by a factor of twenty is not known at all
+    if not (spread < _MOST_SPREAD).all():
+        return None
+    best = np.exp(found.x)
+    parameters = dict(zip(names, map(float, best), strict=True))
+    return parameters, dict(zip(names, map(float, best * spread), strict=True))
+
+
+def _starts(model_name: str, size: float) -> list[np.ndarray]:
+    """Logarithms to climb from; ``size`` is a mean time or amount."""
+    rows = (
+        [(6, 4, size), (2, 2, size / 2), (1, 3, 2 * size), (20, 10, size)]
+        if model_name in SPEND_MODELS
+        else [
+            *[(0.3, size / 8, 0.8, 2.5), (1, size / 4, 0.5, 5), (2, size, 1, 1)],
+            *[(0.6, size / 4, 2, 10), (5, size / 2, 0.2, 2)],
+        ]
     )
+    return [np.clip(np.log(row), np.log(2 * _LEAST), np.log(_MOST / 2)) for row in rows]
+
+
+def _curvature(loss: Callable[[np.ndarray], float], place: np.ndarray) -> np.ndarray:
+    """Second derivatives by central differences."""
+    step = 1e-3
+    size = place.size
+    units = np.eye(size) * step
+    matrix = np.empty((size, size))
+    for i in range(size):
+        for j in range(i, size):
+            matrix[i, j] = matrix[j, i] = (
+                loss(place + units[i] + units[j])
+                - loss(place + units[i] - units[j])
+                - loss(place - units[i] + units[j])
+                + loss(place - units[i] - units[j])
+            ) / (4 * step**2)
+    return matrix
+
+
+def _total(
+    model_name: str,
+    parameters: dict[str, float],
+    arguments: list[np.ndarray],
+    weights: np.ndarray,
+) -> float:
+    """Log-likelihood of all customers."""
+    each = (
+        spend_log_likelihood(parameters, *arguments)
+        if model_name in SPEND_MODELS
+        else purchase_log_likelihood(model_name, parameters, *arguments)
+    )
+    return float(np.dot(each, weights))
 
 
 def _verdict(
@@ -418,7 +696,7 @@ def _lifetimes(fit: Fit):
     """Give the lifetimes model with these parameters, without fitting it again."""
     fitter = _FITTERS[fit.model_name]()
     # lifetimes calls the scale of Gamma-Gamma v; the paper, and we, call it gamma
-    names = ("p", "q", "v") if fit.model_name == "gamma_gamma" else None
+    names = ("p", "q", "v") if fit.model_name in SPEND_MODELS else None
     fitter.params_ = pd.Series(
         list(fit.parameters.values()), index=names or PARAMETERS[fit.model_name]
     )

@@ -12,6 +12,14 @@ from perennial import __version__, btyd
 DAYS_PER_WEEK = 7
 DAYS_PER_YEAR = 365
 
+#: Quantiles of the amount between which a share of the customers is expected to lie.
+BOUNDS = {
+    "amount_low_80": 0.10,
+    "amount_high_80": 0.90,
+    "amount_low_90": 0.05,
+    "amount_high_90": 0.95,
+}
+
 #: Decimals to which scores and estimates are rounded before they are stored.
 SCORE_DECIMALS = 6
 FIT_DECIMALS = 9
@@ -27,7 +35,8 @@ def fit_models(
     purchases : DataFrame
         One row per customer and as_of_date, columns of ``feat_purchases``:
         ``as_of_date``, ``repeat_order_days_count``, ``days_first_to_last_order``,
-        ``days_since_first_order``, ``mean_repeat_order_day_amount``.
+        ``days_since_first_order``, ``mean_repeat_order_day_amount``,
+        ``order_days_count``, ``mean_order_day_amount``.
     minimum_repeat_customers : int
         With fewer customers who came back, a model is not fitted, with a status.
 
@@ -36,7 +45,9 @@ def fit_models(
     DataFrame
         One row per as_of_date, ``model_name`` and ``parameter_name``, also for a fit
         that was refused: then ``estimate``, ``standard_error`` and ``log_likelihood``
-        are NaN, and ``fit_status`` and ``fit_note`` say why.
+        are NaN, and ``fit_status`` and ``fit_note`` say why. ``amount_correlation`` of
+        Gamma-Gamma is that of the number of days with their mean amount, which the
+        model takes to be 0.
     """
     rows = []
     for as_of_date, customers in purchases.groupby("as_of_date", sort=True):
@@ -47,18 +58,24 @@ def fit_models(
             )
             for model_name in btyd.PURCHASE_MODELS
         ]
-        fits.append(
-            btyd.fit_spend(
-                history[0],
-                customers["mean_repeat_order_day_amount"].to_numpy(float),
-                minimum_repeat_customers,
+        correlations = {}
+        for model_name in btyd.SPEND_MODELS:
+            days, mean = _spend_history(customers, model_name)
+            fits.append(
+                btyd.fit_spend(days, mean, minimum_repeat_customers, model_name)
             )
-        )
-        rows += [_fit_row(as_of_date, fit, name) for fit, name in _parameters_of(fits)]
+            correlations[model_name] = _correlation(days, mean)
+        rows += [
+            (
+                *_fit_row(as_of_date, fit, name),
+                correlations.get(fit.model_name, np.nan),
+                __version__,
+            )
+            for fit, name in _parameters_of(fits)
+        ]
     fits = pd.DataFrame(rows, columns=list(_FIT_COLUMNS)).astype(_FIT_COLUMNS)
-    return fits.round(
-        dict.fromkeys(["estimate", "standard_error", "log_likelihood"], FIT_DECIMALS)
-    )
+    numbers = ["estimate", "standard_error", "log_likelihood", "amount_correlation"]
+    return fits.round(dict.fromkeys(numbers, FIT_DECIMALS))
 
 
 def score_customers(
@@ -67,13 +84,16 @@ def score_customers(
     dates: pd.DataFrame,
     annual_discount_rate: float,
     gross_margin: float,
+    bounded_model: str = "bg_nbd",
 ) -> pd.DataFrame:
     """Score every customer, for every purchase model, as_of_date and horizon.
 
-    Expected orders times the expected amount of an order. Where the statistical model
-    was refused on that day, the mean of the population takes its place; where there is
-    no mean either, the score is NaN. ``model_source`` says which of these made a row,
-    and ``model_note`` why it was not the model.
+    Expected orders times the expected amount of an order: for each purchase model with
+    the Gamma-Gamma of repeat orders, and ``all_orders``, for one of them with that of
+    all orders, which knows more of who came but once or twice. Where the statistical
+    model was refused on that day, the mean of the population takes its place; where
+    there is no mean either, the score is NaN. ``model_source`` says which of these made
+    a row, and ``model_note`` why it was not the model.
 
     Parameters
     ----------
@@ -89,30 +109,37 @@ def score_customers(
         ``(1 + rate) ** -(days / 365)``.
     gross_margin : float
         Share of an amount that is value.
+    bounded_model : {"bg_nbd", "mbg_nbd"}
+        The purchase model whose amounts get bounds, and that of ``all_orders``.
 
     Returns
     -------
     DataFrame
         One row per ``customer_id``, ``as_of_date``, ``horizon_days`` and
         ``model_name``, with ``expected_orders_count``, ``order_probability``,
-        ``expected_order_amount``, ``expected_amount`` and ``expected_value``
-        (discounted, times margin), rounded to six decimals.
+        ``expected_order_amount``, ``expected_amount``, ``expected_value``
+        (discounted, times margin) and the :data:`BOUNDS` of the amount, NaN of the
+        other model and where a mean took a model's place; rounded to six decimals.
     """
     by_date = dict(list(purchases.groupby("as_of_date")))
     pieces = [
         _score(
             by_date[as_of_date].sort_values("customer_id"),
-            _fit_of(fits, as_of_date, model_name),
-            _fit_of(fits, as_of_date, "gamma_gamma"),
+            _fit_of(fits, as_of_date, purchase_model),
+            _fit_of(fits, as_of_date, spend_model),
             int(horizon_days),
             annual_discount_rate,
             gross_margin,
+            has_bounds=model_name == bounded_model,
         ).assign(as_of_date=as_of_date, model_name=model_name)
         for as_of_date, horizon_days in dates.sort_values(list(dates)).itertuples(
             index=False
         )
         if as_of_date in by_date
-        for model_name in btyd.PURCHASE_MODELS
+        for model_name, purchase_model, spend_model in (
+            *((name, name, "gamma_gamma") for name in btyd.PURCHASE_MODELS),
+            ("all_orders", bounded_model, "gamma_gamma_all"),
+        )
     ]
     empty = pd.DataFrame(columns=list(_SCORE_COLUMNS))
     scores = pd.concat(pieces) if pieces else empty
@@ -153,6 +180,102 @@ def discounted_orders(
     return before, discounted
 
 
+def month_shares(
+    purchases: pd.DataFrame,
+    fits: pd.DataFrame,
+    dates: pd.DataFrame,
+    annual_discount_rate: float,
+    purchase_model: str,
+) -> pd.DataFrame:
+    """Tell how much of a horizon's orders and of their worth comes by when.
+
+    A month is a twelfth of 365 days, and a week belongs to the month in which it ends.
+
+    Parameters
+    ----------
+    purchases, fits
+        As for :func:`score_customers`.
+    dates : DataFrame
+        One row per ``as_of_date`` and ``horizon_days``; of one date.
+    annual_discount_rate : float
+    purchase_model : {"bg_nbd", "mbg_nbd"}
+
+    Returns
+    -------
+    DataFrame
+        One row per ``horizon_days``, history and ``month_number``: of ``shape``
+        ``even`` one whose history is -1, of ``orders`` one for each distinct history,
+        where the model was not refused. ``amount_share_so_far`` and
+        ``value_share_so_far`` rise to 1.
+    """
+    pieces = []
+    for as_of_date, horizon_days in dates.itertuples(index=False):
+        ends = [*np.arange(DAYS_PER_WEEK, horizon_days, DAYS_PER_WEEK), horizon_days]
+        evenly = np.diff([0, *ends])[None, :] / horizon_days
+        none = pd.DataFrame({name: [-1] for name in _HISTORY})
+        pieces.append(
+            _months(none, evenly, ends, annual_discount_rate).assign(
+                horizon_days=horizon_days, shape="even"
+            )
+        )
+        known = purchases[purchases["as_of_date"] == as_of_date]
+        histories = known[list(_HISTORY)].drop_duplicates().sort_values(list(_HISTORY))
+        fit = _fit_of(fits, as_of_date, purchase_model) if len(histories) else None
+        if fit is None or not fit.is_ok:
+            continue
+        papers = _papers_history(histories)
+        so_far = np.column_stack(
+            [btyd.expected_orders(fit, days / DAYS_PER_WEEK, *papers) for days in ends]
+        )
+        weeks = np.maximum(np.diff(so_far, axis=1, prepend=0), 0)
+        is_known = np.isfinite(weeks).all(axis=1) & (weeks.sum(axis=1) > 0)
+        pieces.append(
+            _months(
+                histories[is_known], weeks[is_known], ends, annual_discount_rate
+            ).assign(horizon_days=horizon_days, shape="orders")
+        )
+    empty = pd.DataFrame(columns=list(_MONTH_COLUMNS))
+    shares = pd.concat(pieces) if pieces else empty
+    return shares[list(_MONTH_COLUMNS)].astype(_MONTH_COLUMNS)
+
+
+def _months(
+    histories: pd.DataFrame, weeks: np.ndarray, ends: list[int], rate: float
+) -> pd.DataFrame:
+    """Add up weeks to months, plain and discounted, as shares so far."""
+    months = np.ceil(np.array(ends) * 12 / DAYS_PER_YEAR).astype(int)
+    worth = weeks * (1 + rate) ** (-np.array(ends) / DAYS_PER_YEAR)
+    pieces = []
+    for month in np.unique(months):
+        until = months <= month
+        pieces.append(
+            histories.assign(
+                month_number=month,
+                amount_share_so_far=weeks[:, until].sum(axis=1) / weeks.sum(axis=1),
+                value_share_so_far=worth[:, until].sum(axis=1) / worth.sum(axis=1),
+            )
+        )
+    # the last one is all of it, whatever the last digit says
+    pieces[-1] = pieces[-1].assign(amount_share_so_far=1.0, value_share_so_far=1.0)
+    shares = ["amount_share_so_far", "value_share_so_far"]
+    return pd.concat(pieces).round(dict.fromkeys(shares, FIT_DECIMALS))
+
+
+_HISTORY = (
+    "repeat_order_days_count",
+    "days_first_to_last_order",
+    "days_since_first_order",
+)
+
+_MONTH_COLUMNS = {
+    "horizon_days": int,
+    "shape": str,
+    **dict.fromkeys(_HISTORY, int),
+    "month_number": int,
+    "amount_share_so_far": float,
+    "value_share_so_far": float,
+}
+
 _FIT_COLUMNS = {
     "as_of_date": "datetime64[us]",
     "model_name": str,
@@ -164,6 +287,7 @@ _FIT_COLUMNS = {
     "repeat_customers_count": int,
     "fit_status": str,
     "fit_note": str,
+    "amount_correlation": float,
     "library_version": str,
 }
 
@@ -177,6 +301,8 @@ _SCORE_COLUMNS = {
     "expected_order_amount": float,
     "expected_amount": float,
     "expected_value": float,
+    **dict.fromkeys(BOUNDS, float),
+    "is_own": bool,
     "model_source": str,
     "model_note": str,
 }
@@ -191,6 +317,27 @@ def _papers_history(
         customers["days_first_to_last_order"].to_numpy(float) / DAYS_PER_WEEK,
         customers["days_since_first_order"].to_numpy(float) / DAYS_PER_WEEK,
     )
+
+
+def _spend_history(
+    customers: pd.DataFrame, model_name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Order days that a model of amounts looks at, and their mean amount."""
+    days, mean = (
+        ("order_days_count", "mean_order_day_amount")
+        if model_name == "gamma_gamma_all"
+        else ("repeat_order_days_count", "mean_repeat_order_day_amount")
+    )
+    return customers[days].to_numpy(int), customers[mean].to_numpy(float)
+
+
+def _correlation(days: np.ndarray, mean_amount: np.ndarray) -> float:
+    """Pearson correlation of how often with how much; NaN where one never differs."""
+    known = (days > 0) & (np.nan_to_num(mean_amount) > 0)
+    often, much = days[known].astype(float), mean_amount[known]
+    if known.sum() < 3 or often.std() == 0 or much.std() == 0:
+        return np.nan
+    return float(np.corrcoef(often, much)[0, 1])
 
 
 def _parameters_of(fits: list[btyd.Fit]) -> list[tuple[btyd.Fit, str]]:
@@ -209,7 +356,6 @@ def _fit_row(as_of_date: pd.Timestamp, fit: btyd.Fit, parameter_name: str) -> tu
         fit.repeat_customers_count,
         fit.status,
         fit.note,
-        __version__,
     )
 
 
@@ -220,7 +366,7 @@ def _fit_of(fits: pd.DataFrame, as_of_date: pd.Timestamp, model_name: str) -> bt
     ].set_index("parameter_name")
     rows = rows.loc[list(btyd.PARAMETERS[model_name])]
     first = rows.iloc[0]
-    is_ok = first["fit_status"] == "ok"
+    is_ok = first["fit_status"] in ("ok", "ok_bounded")
     return btyd.Fit(
         model_name=model_name,
         customers_count=int(first["customers_count"]),
@@ -240,6 +386,7 @@ def _score(
     horizon_days: int,
     annual_discount_rate: float,
     gross_margin: float,
+    has_bounds: bool,
 ) -> pd.DataFrame:
     """Score the customers of one as_of_date, with one purchase model."""
     orders = _expected_orders(
@@ -248,6 +395,10 @@ def _score(
     amount, amount_source, amount_note = _expected_order_amount(customers, spend_fit)
     has_score = orders["expected"].notna() & amount.notna()
     notes = [_joined(note, amount_note) for note in orders["note"]]
+    bounds = dict.fromkeys(BOUNDS, np.nan)
+    # without both models there is no distribution to take quantiles of
+    if has_bounds and purchase_fit.is_ok and spend_fit.is_ok:
+        bounds = _amount_bounds(customers, purchase_fit, spend_fit, horizon_days)
     return pd.DataFrame(
         {
             "customer_id": customers["customer_id"],
@@ -257,6 +408,8 @@ def _score(
             "expected_order_amount": amount,
             "expected_amount": orders["expected"] * amount,
             "expected_value": orders["discounted"] * amount * gross_margin,
+            **bounds,
+            "is_own": orders["is_own"],
             "model_source": np.where(
                 has_score, orders["source"] + "+" + amount_source, "none"
             ),
@@ -282,6 +435,7 @@ def _expected_orders(
     expected["discounted"] = mean * half_way
     expected["probability"] = 1 - np.exp(-mean)
     expected["source"] = "mean_rate"
+    expected["is_own"] = False
     expected["note"] = f"{fit.model_name}: {fit.status}"
     if not observed > 0:
         expected["note"] += "; nobody has been a customer for a day yet"
@@ -302,6 +456,7 @@ def _expected_orders(
             "discounted": discounted,
             "probability": btyd.order_probability(fit, weeks, *history),
             "source": fit.model_name,
+            "is_own": True,
             "note": "",
         }
     )
@@ -316,16 +471,43 @@ def _expected_order_amount(
 ) -> tuple[pd.Series, str, str]:
     """Amount of a coming order by the model, or the mean of all order days."""
     if fit.is_ok:
-        mean = customers["mean_repeat_order_day_amount"]
-        # repeat days that were all refunded tell nothing of what the customer spends
-        days = customers["repeat_order_days_count"].where(mean.notna(), 0)
+        days, mean = _spend_history(customers, fit.model_name)
+        # days that were all refunded tell nothing of what the customer spends
         amount = btyd.expected_order_amount(
-            fit, days.to_numpy(int), mean.to_numpy(float)
+            fit, np.where(np.isnan(mean), 0, days), mean
         )
-        return pd.Series(amount, customers.index), "gamma_gamma", ""
+        return pd.Series(amount, customers.index), fit.model_name, ""
     mean = customers["total_order_amount"].sum() / customers["order_days_count"].sum()
-    note = f"gamma_gamma: {fit.status}"
+    note = f"{fit.model_name}: {fit.status}"
     return pd.Series(float(mean), customers.index), "mean_amount", note
+
+
+def _amount_bounds(
+    customers: pd.DataFrame,
+    purchase_fit: btyd.Fit,
+    spend_fit: btyd.Fit,
+    horizon_days: int,
+) -> dict[str, np.ndarray]:
+    """Quantiles of the amount within the horizon."""
+    x, t_x, T = _papers_history(customers)
+    mean = customers["mean_repeat_order_day_amount"].to_numpy(float)
+    days = np.where(np.isnan(mean), 0, x)
+    # the amount is learned of days that brought something, the rest is as for orders
+    patterns, position = np.unique(
+        np.column_stack([x, t_x, T, days, np.nan_to_num(mean)]),
+        axis=0,
+        return_inverse=True,
+    )
+    found = btyd.amount_quantiles(
+        purchase_fit,
+        spend_fit,
+        horizon_days / DAYS_PER_WEEK,
+        tuple(patterns[:, :3].T),
+        patterns[:, 3],
+        patterns[:, 4],
+        list(BOUNDS.values()),
+    )
+    return dict(zip(BOUNDS, found[position].T, strict=True))
 
 
 def _joined(*notes: str) -> str:

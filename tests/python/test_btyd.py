@@ -322,3 +322,39 @@ def test_a_failing_optimiser_prints_nothing(capfd):
 def test_each_guard_refuses_what_it_is_for(parameters, errors, status):
     told = dict(zip(parameters, errors, strict=True))
     assert btyd._verdict(parameters, told)[0] == status
+
+
+@pytest.mark.parametrize("model_name", [*btyd.PURCHASE_MODELS, "gamma_gamma"])
+def test_our_own_search_finds_what_lifetimes_finds(published, model_name):
+    """From several starts, as where lifetimes gave up; errors too."""
+    is_spend = model_name == "gamma_gamma"
+    columns = {"x": published.x, "mean_amount": published.zbar}
+    if not is_spend:
+        columns = {"x": published.x, "t_x": published.t_x, "T": published["T"]}
+    patterns = btyd._patterns(
+        columns, published.x > 0 if is_spend else published.x >= 0
+    )
+    *arguments, weights = (patterns[name].to_numpy() for name in patterns)
+    parameters, errors = btyd._search(model_name, arguments, weights, {})
+    fit = btyd._guarded_fit(model_name, patterns, 50)
+    assert fit.status == "ok"
+    assert parameters == pytest.approx(fit.parameters, rel=5e-3)
+    assert errors == pytest.approx(fit.standard_errors, rel=0.05)
+
+
+@pytest.mark.value
+@pytest.mark.parametrize("fault", ["gives up", "stops short"])
+def test_where_lifetimes_fails_our_own_search_stands_in(published, monkeypatch, fault):
+    good = btyd.fit_purchases("bg_nbd", published.x, published.t_x, published["T"])
+    short = {"r": 0.4, "alpha": 6.0, "a": 0.8, "b": 2.4}
+    told = {
+        "gives up": ({}, {}, "not_converged", "the optimiser gave up"),
+        "stops short": (short, dict.fromkeys(short, 0.1), "ok", ""),
+    }
+    monkeypatch.setattr(btyd, "_fit_of_lifetimes", lambda *arguments: told[fault])
+    fit = btyd.fit_purchases("bg_nbd", published.x, published.t_x, published["T"])
+    assert fit.status == "ok_bounded"
+    assert fit.is_ok
+    assert "own search" in fit.note
+    assert fit.log_likelihood == pytest.approx(good.log_likelihood, abs=0.01)
+    assert fit.parameters == pytest.approx(good.parameters, rel=5e-3)

@@ -27,6 +27,7 @@ def purchases() -> pd.DataFrame:
             "days_first_to_last_order": made["t_x"].astype(int),
             "days_since_first_order": age,
             "mean_repeat_order_day_amount": np.where(made["x"] > 0, mean, np.nan),
+            "mean_order_day_amount": mean,
             "total_order_amount": mean * (made["x"] + 1),
         }
     )
@@ -58,6 +59,7 @@ def test_every_fit_is_ok_and_stands_as_rows(fits):
     assert fits.groupby("model_name").size().to_dict() == {
         "bg_nbd": 4,
         "gamma_gamma": 3,
+        "gamma_gamma_all": 3,
         "mbg_nbd": 4,
     }
 
