@@ -46,6 +46,7 @@ render: $(INSTALLED)  ## figures and charts of README and docs, from the marts
 	@$(MAKE) --no-print-directory built CONNECTOR=demo
 	@$(BIN)/perennial charts --connector cdnow --folder docs/charts
 	@$(BIN)/perennial report churn --connector demo --folder docs/charts/churn >/dev/null
+	@$(BIN)/perennial report value --connector demo --folder docs/charts/value >/dev/null
 	@$(BIN)/python docs/demo_company.py docs/charts/company
 	@$(BIN)/python docs/figures.py docs/charts/reasons
 	@$(BIN)/cog -r -I docs README.md docs/demo-company.md docs/features.md \

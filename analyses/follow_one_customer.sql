@@ -189,21 +189,46 @@ parameters as (
     where
         exists (
             select 1 from scores
-            where contains(scores.model_source, parameters.model_name)
+            where
+                contains(scores.model_source, parameters.model_name)
+                or parameters.model_name in ('bg_nbd', 'gamma_gamma')
         )
+
+),
+
+candidates as (
+
+    select
+        7 as step_number,
+        'candidate' as step,
+        'score_value_candidates' as model,
+        candidates.horizon_days * 100 + row_number() over (
+            partition by candidates.horizon_days
+            order by candidates.model_name asc
+        ) as item_number,
+        candidates.model_name || ', ' || candidates.horizon_days || ' days' as item,
+        cast(round(candidates.expected_amount, 2) as varchar) as value
+
+    from {{ ref('score_value_candidates') }} as candidates
+
+    inner join clock
+        on candidates.as_of_date = clock.score_date
+
+    where candidates.customer_id = getvariable('customer_id')
 
 ),
 
 values_in_rows as (
 
     select
-        7 as step_number,
+        8 as step_number,
         'value' as step,
         'clv_scores' as model,
         scores.horizon_days * 10 + items.position as item_number,
         items.item || ', ' || scores.horizon_days || ' days' as item,
         case items.item
-            when 'model_source' then scores.model_source
+            when 'clv_route' then scores.clv_route
+            when 'model_name' then scores.model_name
             when 'expected_orders_count'
                 then cast(round(scores.expected_orders_count, 4) as varchar)
             when 'order_probability'
@@ -214,18 +239,25 @@ values_in_rows as (
                 then cast(round(scores.expected_amount, 2) as varchar)
             when 'expected_value'
                 then cast(round(scores.expected_value, 2) as varchar)
+            when 'amount_low_80'
+                then cast(round(scores.amount_low_80, 2) as varchar)
+            when 'amount_high_80'
+                then cast(round(scores.amount_high_80, 2) as varchar)
         end as value
 
     from scores
 
     cross join (
         values
-        (1, 'model_source'),
-        (2, 'expected_orders_count'),
-        (3, 'order_probability'),
-        (4, 'expected_order_amount'),
-        (5, 'expected_amount'),
-        (6, 'expected_value')
+        (1, 'clv_route'),
+        (2, 'model_name'),
+        (3, 'expected_orders_count'),
+        (4, 'order_probability'),
+        (5, 'expected_order_amount'),
+        (6, 'expected_amount'),
+        (7, 'expected_value'),
+        (8, 'amount_low_80'),
+        (9, 'amount_high_80')
     ) as items (position, item)
 
 ),
@@ -243,6 +275,8 @@ path as (
     select * from features
     union all
     select * from parameters
+    union all
+    select * from candidates
     union all
     select * from values_in_rows
 

@@ -95,6 +95,50 @@ def backtest_of_activity() -> str:
     return "\n".join(lines)
 
 
+def published_values() -> str:
+    """Table of what was published for past dates, beside the mean of the channel."""
+    metrics = (
+        *("total_error", "mean_absolute_error", "root_mean_squared_error"),
+        *("normalised_gini", "top_decile_share"),
+    )
+    told = ", ".join(metrics)
+    rows = _rows(
+        f"""
+        select as_of_date, model_name, {told}, share_80, share_90
+        from (
+            pivot (
+                select as_of_date, horizon_days, model_name, metric, metric_value
+                from marts.clv_backtest_metrics
+                where population = 'all' and target = 'value' and horizon_days = 91
+                    and model_name in ('published', 'channel_mean')
+            ) on metric in {metrics} using first(metric_value)
+        )
+        left join (
+            select as_of_date, horizon_days, 'published' as model_name,
+                max(covered_share) filter (where nominal_share = 0.8) as share_80,
+                max(covered_share) filter (where nominal_share = 0.9) as share_90
+            from marts.clv_coverage
+            where population = 'all' and decile = 0
+            group by all
+        ) using (as_of_date, horizon_days, model_name)
+        order by as_of_date, model_name desc
+        """
+    )
+    lines = [
+        "| as of | | total | per customer | root mean square | Gini | first tenth "
+        "| of 80 % | of 90 % |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for date, model, total, each, square, gini, share, *covered in rows:
+        held = " | ".join("" if one is None else f"{one:.1%}" for one in covered)
+        lines.append(
+            f"| {date} | {model.replace('channel_mean', 'mean of the channel')} "
+            f"| {total:+.1%} | {each:.2f} | {square:.2f} | {gini:.3f} | {share:.1%} "
+            f"| {held} |"
+        )
+    return "\n".join(lines)
+
+
 def churn_backtest(connector: str, population: str) -> str:
     """Table of what the published model said on past dates, and the truth if known."""
     metrics = ("roc_auc", "brier_score", "expected_calibration_error", "brier_skill")
@@ -424,21 +468,31 @@ def value_by_hand() -> str:
     customer = {row[2]: row[3] for row in _path()}
     orders = float(customer[f"expected_orders_count, {HORIZON} days"])
     amount = float(customer[f"expected_order_amount, {HORIZON} days"])
+    said = customer[f"bg_nbd, {HORIZON} days"]
     expected = customer[f"expected_amount, {HORIZON} days"]
     value = customer[f"expected_value, {HORIZON} days"]
+    halves = [
+        [float(customer[f"{name}, {HORIZON} days"]) for name in names]
+        for names in (("bg_nbd", "mbg_nbd", "all_orders"), ("tweedie", "two_stages"))
+    ]
+    bought, brought = (sum(half) / len(half) for half in halves)
+    assert customer[f"model_name, {HORIZON} days"] == "blend"
+    assert abs((bought + brought) / 2 - float(expected)) < 0.01
     p, q, gamma = (float(customer[f"gamma_gamma {k}"]) for k in ("p", "q", "gamma"))
     x = int(customer["repeat_order_days_count"])
     mean = float(customer["mean_repeat_order_day_amount"])
     population = p * gamma / (q - 1)
     weight = p * x / (p * x + q - 1)
     assert abs((1 - weight) * population + weight * mean - amount) < 0.01
-    assert abs(orders * amount - float(expected)) < 0.01
+    assert abs(orders * amount - float(said)) < 0.01
     return (
         f"Gamma-Gamma mixes the customer's own mean, {mean:.2f}, with the mean of all\n"
         f"customers, p gamma / (q - 1) = {population:.2f}. With {x} repeat order days "
         f"the own mean\nweighs p x / (p x + q - 1) = {weight:.3f}, so an order should "
         f"be worth {amount:.2f}. Times\n{orders:.4f} orders to expect in {HORIZON} "
-        f"days, that is {expected}. Discounted week by week,\n{value} remain."
+        f"days, that is {said}: what BG/NBD says. The blend\nis half the mean of the "
+        f"purchase models, {bought:.2f}, and half that of the trees, {brought:.2f}:\n"
+        f"{expected}. Discounted week by week, {value} remain."
     )
 
 

@@ -86,6 +86,11 @@
             'type': 'integer', 'least': 0, 'most': 1000, 'default': 20,
             'meaning': 'sets of parameters that are tried for a model of churn, besides the fixed ones; with 0 these stay',
         },
+        'value_search_trials': {
+            'unit': 'trials',
+            'type': 'integer', 'least': 0, 'most': 1000, 'default': 20,
+            'meaning': 'sets of parameters that are tried for a model of amounts, besides the fixed ones; with 0 these stay',
+        },
         'minimum_repeat_customers': {
             'unit': 'customers',
             'type': 'integer', 'least': 2, 'most': 1000000, 'default': 50,

@@ -92,7 +92,7 @@ metrics as (
         round(mean_decile_error, 12) as metric_value,
         customers_count
     from calibration
-    where target in ('orders', 'amount')
+    where target in ('orders', 'amount', 'value')
 
     union all
 
@@ -106,7 +106,7 @@ metrics as (
         round(top_decile_share, 12) as metric_value,
         customers_count
     from calibration
-    where target in ('orders', 'amount')
+    where target in ('orders', 'amount', 'value')
 
 )
 

@@ -37,7 +37,7 @@ models as (
 
     from {{ ref('score_clv') }}
 
-    where model_source like model_name || '+%'
+    where is_own
 
 ),
 
@@ -94,6 +94,58 @@ populations as (
 
 ),
 
+-- what would have been published on that date stands beside all candidates
+values_said as (
+
+    select
+        cases.customer_id,
+        cases.as_of_date,
+        cases.horizon_days,
+        cases.model_name,
+        cases.predicted,
+        cases.actual
+
+    from {{ ref('eval_value_cases') }} as cases
+
+    where cases.population = 'all'
+
+    union all
+
+    select
+        published.customer_id,
+        published.as_of_date,
+        published.horizon_days,
+        'published' as model_name,
+        published.expected_amount as predicted,
+        cast(outcomes.future_amount as {{ prediction() }}) as actual
+
+    from {{ ref('eval_value_published') }} as published
+
+    inner join {{ ref('outcome_revenue') }} as outcomes
+        on published.customer_id = outcomes.customer_id
+        and published.as_of_date = outcomes.as_of_date
+        and published.horizon_days = outcomes.horizon_days
+        and outcomes.future_amount is not null
+
+    where published.expected_amount is not null
+
+),
+
+values_judged as (
+
+    select
+        values_said.*,
+        coalesce(churn.is_in_scope, false) as is_in_scope
+
+    from values_said
+
+    left join {{ ref('outcome_churn') }} as churn
+        on values_said.customer_id = churn.customer_id
+        and values_said.as_of_date = churn.as_of_date
+        and values_said.horizon_days = churn.horizon_days
+
+),
+
 predictions as (
 
     select
@@ -138,6 +190,38 @@ predictions as (
         is_probability
 
     from populations
+
+    union all
+
+    select
+        'all' as population,
+        model_name,
+        as_of_date,
+        horizon_days,
+        'value' as target,
+        customer_id,
+        predicted,
+        actual,
+        false as is_probability
+
+    from values_judged
+
+    union all
+
+    select
+        'in_scope' as population,
+        model_name,
+        as_of_date,
+        horizon_days,
+        'value' as target,
+        customer_id,
+        predicted,
+        actual,
+        false as is_probability
+
+    from values_judged
+
+    where is_in_scope
 
 )
 

@@ -8,10 +8,12 @@ select
     cast({{ setting('model_threads') }} as bigint) as model_threads,
     cast({{ setting('model_seed') }} as bigint) as model_seed,
     cast({{ setting('search_trials') }} as bigint) as search_trials,
+    cast({{ setting('value_search_trials') }} as bigint) as value_search_trials,
     cast({{ setting('hiatus_days') }} as bigint) as hiatus_days,
     '{{ setting('training_population') }}' as training_population,
     cast({{ setting('min_auc') }} as double) as min_auc,
     '{{ setting('min_auc_policy') }}' as min_auc_policy,
+    '{{ setting('purchase_model') }}' as purchase_model,
     cast({{ setting('annual_discount_rate') }} as double) as annual_discount_rate,
     cast({{ setting('gross_margin') }} as double) as gross_margin,
     '{{ setting('business_time_zone') }}' as business_time_zone

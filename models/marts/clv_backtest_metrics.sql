@@ -13,6 +13,9 @@ metrics as (
     select * from {{ ref('eval_activity') }}
     union all
     select * from {{ ref('eval_calibration') }}
+    union all
+    -- of all customers they stand there already
+    select * from {{ ref('eval_value_metrics') }} where population <> 'all'
 
 ),
 
@@ -33,6 +36,7 @@ explained as (
             when metric = 'roc_auc' then 'all customers were active, or none was'
             when metric = 'spearman_correlation'
                 then 'all predictions are equal, or all outcomes'
+            when metric = 'r_squared' then 'all outcomes are equal'
             when metric = 'mean_decile_error' then 'a decile bought nothing'
             else 'nobody bought anything'
         end as metric_note,

@@ -1,6 +1,7 @@
 -- Grain: one row per customer per horizon_days, as of the score date.
--- The published values: those of the purchase model that the settings name, or those
--- of the other one where it was refused.
+-- The published values: of the model that past dates speak for, by route and horizon.
+-- Orders are those of the purchase model that the settings name, or of the other one
+-- where it was refused.
 
 with
 
@@ -10,12 +11,22 @@ score_date as (
 
 ),
 
-scores as (
+customers as (
+
+    select published.*
+
+    from {{ ref('eval_value_published') }} as published
+
+    inner join score_date
+        on published.as_of_date = score_date.score_date
+
+),
+
+purchases as (
 
     select
         score_clv.*,
-        score_clv.model_name = '{{ setting("purchase_model") }}' as is_preferred,
-        score_clv.model_source like score_clv.model_name || '+%' as is_of_the_model
+        score_clv.model_name = '{{ setting("purchase_model") }}' as is_preferred
 
     from {{ ref('score_clv') }} as score_clv
 
@@ -24,7 +35,7 @@ scores as (
 
 ),
 
-chosen as (
+chosen_purchases as (
 
     select
         *,
@@ -32,11 +43,11 @@ chosen as (
             partition by customer_id, horizon_days
         ) as preferred_note
 
-    from scores
+    from purchases
 
     qualify row_number() over (
         partition by customer_id, horizon_days
-        order by is_of_the_model desc, is_preferred desc, model_name asc
+        order by is_own desc, is_preferred desc, model_name asc
     ) = 1
 
 ),
@@ -44,18 +55,46 @@ chosen as (
 published as (
 
     select
-        {{ published_id('customer_id', 'customer') }},
-        as_of_date,
-        horizon_days,
-        expected_orders_count,
-        order_probability,
-        cast(expected_order_amount as {{ prediction() }}) as expected_order_amount,
-        cast(expected_amount as {{ prediction() }}) as expected_amount,
-        cast(expected_value as {{ prediction() }}) as expected_value,
-        model_source,
-        preferred_note as model_note
+        {{ published_id('customers.customer_id', 'customer') }},
+        customers.as_of_date,
+        cast(customers.horizon_days as bigint) as horizon_days,
+        customers.clv_route,
+        purchases.expected_orders_count,
+        purchases.order_probability,
+        cast(purchases.expected_order_amount as {{ prediction() }})
+            as expected_order_amount,
+        customers.expected_amount,
+        customers.expected_value,
+        bounds.amount_low_80,
+        bounds.amount_high_80,
+        bounds.amount_low_90,
+        bounds.amount_high_90,
+        coalesce(bounds.bounds_source, 'none') as bounds_source,
+        customers.model_name,
+        customers.model_source,
+        case
+            when customers.expected_amount is null
+                then 'nothing was learned of customers, and nothing was ordered'
+            else concat_ws(
+                '; ',
+                case
+                    when customers.is_raised
+                        then 'raised to what is expected of fewer days'
+                end,
+                nullif(purchases.preferred_note, '')
+            )
+        end as model_note
 
-    from chosen
+    from customers
+
+    left join {{ ref('eval_value_bounds') }} as bounds
+        on customers.customer_id = bounds.customer_id
+        and customers.as_of_date = bounds.as_of_date
+        and customers.horizon_days = bounds.horizon_days
+
+    left join chosen_purchases as purchases
+        on customers.customer_id = purchases.customer_id
+        and customers.horizon_days = purchases.horizon_days
 
 )
 

@@ -1,7 +1,7 @@
 -- Grain: one row per customer.
 -- Who they are, how likely they are to leave and why, what changed, and their history
--- in numbers, as known on the score date. The score is that of the first task and the
--- first horizon of the settings.
+-- in numbers, as known on the score date, and what they are worth. The score is that of
+-- the first task and the first horizon of the settings, the value that of the last one.
 
 {% set tasks = setting('tasks') %}
 
@@ -217,6 +217,38 @@ described as (
         and scores.horizon_days = changes.horizon_days
         and scores.customer_id = changes.customer_id
 
+),
+
+values_of_customers as (
+
+    select *
+
+    from {{ ref('customer_value') }}
+
+    where horizon_days = {{ setting('horizons_days') | max }}
+
+),
+
+valued as (
+
+    select
+        described.*,
+
+        -- what they have brought, and what is expected
+        values_of_customers.past_amount,
+        values_of_customers.horizon_days as value_horizon_days,
+        values_of_customers.expected_amount,
+        values_of_customers.expected_value,
+        values_of_customers.amount_low_80,
+        values_of_customers.amount_high_80,
+        values_of_customers.value_decile,
+        values_of_customers.clv_route
+
+    from described
+
+    left join values_of_customers
+        on described.customer_id = values_of_customers.customer_id
+
 )
 
-select * from described
+select * from valued

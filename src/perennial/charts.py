@@ -147,7 +147,7 @@ def _charts(
 
 
 def _draw_by_frequency(data: pd.DataFrame) -> "Figure":
-    figure, axes = _figure()
+    drawn, axes = figure()
     first = data.iloc[0]
     actual = data[data["model_name"] == first["model_name"]]
     axes.bar(
@@ -173,11 +173,11 @@ def _draw_by_frequency(data: pd.DataFrame) -> "Figure":
     axes.set_ylabel("order days per customer")
     axes.set_title(f"Order days in the {first['horizon_days']} days that followed")
     axes.legend(loc="upper left")
-    return figure
+    return drawn
 
 
 def _draw_by_decile(data: pd.DataFrame) -> "Figure":
-    figure, axes = _figure()
+    drawn, axes = figure()
     first = data.iloc[0]
     axes.bar(data["decile"], data["actual_mean"], color=_BARS, label="spent")
     axes.plot(
@@ -195,11 +195,11 @@ def _draw_by_decile(data: pd.DataFrame) -> "Figure":
         f"{first['as_of_date']:%Y-%m-%d}"
     )
     axes.legend(loc="upper right")
-    return figure
+    return drawn
 
 
 def _draw_one_customer(customer_id: str, data: pd.DataFrame) -> "Figure":
-    figure, axes = _figure()
+    drawn, axes = figure()
     made, expected = (data[data["kind"] == kind] for kind in ("made", "expected"))
     score_day = expected["day"].min()
     steps = pd.concat(
@@ -230,12 +230,13 @@ def _draw_one_customer(customer_id: str, data: pd.DataFrame) -> "Figure":
     axes.set_ylabel("order days so far")
     axes.set_title(f"Customer {customer_id}", parse_math=False)
     axes.legend(loc="upper left")
-    return figure
+    return drawn
 
 
-def _figure() -> tuple["Figure", "mpl.axes.Axes"]:
-    figure = Figure(figsize=(7, 3.6), layout="constrained")
-    return figure, figure.add_subplot()
+def figure() -> tuple["Figure", "mpl.axes.Axes"]:
+    """Give an empty chart of the size that all have."""
+    drawn = Figure(figsize=(7, 3.6), layout="constrained")
+    return drawn, drawn.add_subplot()
 
 
 def save(figure: "Figure", data: pd.DataFrame, path: Path) -> Path:

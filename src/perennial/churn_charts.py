@@ -185,7 +185,7 @@ def _draw_reliability(data: pd.DataFrame) -> "charts.Figure":
 
 
 def _draw_lift(data: pd.DataFrame) -> "charts.Figure":
-    figure, axes = charts._figure()
+    figure, axes = charts.figure()
     for color, (date, rows) in _dated(data):
         axes.plot(rows["decile"], rows["lift"], marker="o", color=color, label=date)
     axes.axhline(1, color="#b5b7ba", linewidth=1)
@@ -229,7 +229,7 @@ def _draw_precision_recall(data: pd.DataFrame) -> "charts.Figure":
 
 
 def _draw_threshold(data: pd.DataFrame) -> "charts.Figure":
-    figure, axes = charts._figure()
+    figure, axes = charts.figure()
     for name, label, color in (
         ("flagged_share", "share of customers flagged", charts._ACTUAL),
         ("caught_share", "share of the lost who are flagged", charts._OTHER),

@@ -365,14 +365,43 @@ def report_churn(
     from perennial.report import churn_page
 
     project = Project.find(connector)
-    page, console = churn_page(project), _console()
+    _print_page(churn_page(project))
+    _print_charts(draw_churn, project, folder)
+
+
+@report_app.command("value")
+def report_value(
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where the charts go; build/charts if not said."),
+    ] = None,
+    connector: Connector = DEFAULT_CONNECTOR,
+) -> None:
+    """Print what customers are expected to bring and how far that can be believed.
+
+    Totals, routes, candidates, backtest, bounds, tenths, and what to doubt. Charts as
+    SVG, where matplotlib is installed.
+    """
+    from perennial.value_charts import draw_value
+    from perennial.value_report import value_page
+
+    project = Project.find(connector)
+    _print_page(value_page(project))
+    _print_charts(draw_value, project, folder)
+
+
+def _print_page(page) -> None:
+    console = _console()
     for table in page.tables:
         _print_table(console, table.title, table.names, table.rows)
     print("\nWhat to doubt" if page.doubts else "\nNothing asks for doubt.")
     _print_list(console, page.doubts)
     print()
+
+
+def _print_charts(draw, project: Project, folder: Path | None) -> None:
     try:
-        for path in draw_churn(project, folder):
+        for path in draw(project, folder):
             print(path)
     except Fault as fault:  # the tables are what was asked for
         print(fault)

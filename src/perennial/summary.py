@@ -22,15 +22,10 @@ order by horizon_days
 """
 
 _BACKTEST = """
-select horizon_days, as_of_date, model_name, metric_value
+select horizon_days, as_of_date, metric_value
 from marts.clv_backtest_metrics
-where population = 'all' and target = 'amount' and metric = 'total_error'
-    and metric_value is not null
-    and model_name = (
-        select split_part(model_source, '+', 1)
-        from marts.clv_scores
-        group by all order by count(*) desc, 1 limit 1
-    )
+where population = 'all' and target = 'value' and metric = 'total_error'
+    and metric_value is not null and model_name = 'published'
 order by horizon_days, as_of_date
 """
 
@@ -130,16 +125,16 @@ def summary(project: Project) -> str:
         "",
     ]
     lines += [
-        f"In the {days} days after {date}, expect {expected:,.0f} order days "
-        f"worth {worth:,.0f}"
-        + (f" ({without:,} customers without a score)" * bool(without))
+        f"In the {days} days after {date}, expect customers to bring {worth:,.0f}"
+        + (f", with {expected:,.0f} order days" * (expected is not None))
+        + (f" ({without:,} customers without a value)" * bool(without))
         for days, date, expected, worth, without in values
-        if expected is not None
+        if worth is not None
     ]
     lines += [
-        f"Backtest of {date}, {days} days: {model} expected {abs(error):.1%} "
-        f"{'less' if error < 0 else 'more'} than customers then spent"
-        for days, date, model, error in backtest
+        f"Backtest of {date}, {days} days: {abs(error):.1%} "
+        f"{'less' if error < 0 else 'more'} was expected than customers then brought"
+        for days, date, error in backtest
     ]
     lines += [
         f"Backtest of {task} of {date}, {days} days: {model} ranks with an AUC of "

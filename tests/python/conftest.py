@@ -76,6 +76,7 @@ TABLES_OF_A_RUN = {
     )
 } | {
     *("training.retrain_decision", "training.train_due_splits"),
+    "training.train_value_splits",
     *("registry.fit_challenger", "registry.models_to_judge", "registry.model_gates"),
 }
 
@@ -91,6 +92,7 @@ SAMPLE = {"cdnow_log": "sample", "search_trials": 1}
 SHORT = (
     *("feature_statistics", "train_examples+", "eval_leaks+"),
     *("retrain_decision+", "score_population+"),
+    *("score_value_months+", "clv_coverage", "clv_totals", "customer_value+"),
     *("test_name:accepted_values", "test_name:between", "test_name:matches"),
     *("test_name:not_null", "test_name:within_its_kind"),
 )
