@@ -38,11 +38,17 @@ order by segment_value, period_number
 """
 
 _CASH_FLOWS = """
-select month_number, horizon_days, sum(cast(expected_amount as double)) as amount,
-    sum(cast(expected_value as double)) as value
-from marts.clv_cash_flows
-group by month_number, horizon_days
-qualify horizon_days = max(horizon_days) over ()
+with months as (
+    select month_number, horizon_days, sum(cast(expected_amount as double)) as amount,
+        sum(cast(expected_value as double)) as value
+    from marts.clv_cash_flows
+    group by month_number, horizon_days
+)
+select month_number, horizon_days, sum(amount) over so_far as amount,
+    sum(value) over so_far as value
+from months
+where horizon_days = (select max(horizon_days) from months)
+window so_far as (order by month_number)
 order by month_number
 """
 
@@ -145,7 +151,9 @@ def _draw_retention(data: pd.DataFrame):
         )
     axes.set_ylim(0, 1.02)
     months = data["period_months"].iloc[0]
-    axes.set_xlabel(f"renewals, one every {months} month{'s' if months > 1 else ''}")
+    axes.set_xlabel(
+        f"renewals, one every {f'{months} months' if months > 1 else 'month'}"
+    )
     axes.set_ylabel("share that goes on")
     axes.set_title("Contracts, expected (lines) and observed (dots), by plan")
     axes.legend(loc="upper right")
@@ -163,8 +171,8 @@ def _draw_by_month(data: pd.DataFrame):
         label="worth today",
     )
     axes.set_xticks(data["month_number"])
-    axes.set_xlabel("month after the score date")
-    axes.set_ylabel("all customers")
+    axes.set_xlabel("months after the score date")
+    axes.set_ylabel("all customers, so far")
     axes.set_title(f"When it comes, of {data['horizon_days'].iloc[0]} days")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left")
     return figure
