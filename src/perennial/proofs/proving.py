@@ -158,7 +158,7 @@ class Proofs:
             yield compare(
                 self._built,
                 without,
-                ["scores.score_churn"],
+                ["scores.score_churn", "scores.score_value"],
                 "as_of_date",
                 f"as_of_date <= date '{date}'",
             )
@@ -191,7 +191,7 @@ class Proofs:
         )
 
     def _made_again(self, date: datetime.date) -> Iterable:
-        targets = (*self._targets, "score_clv", "score_churn")
+        targets = (*self._targets, "score_clv", "score_churn", "score_value")
         one = self._copy("again", changes.shuffled, date, threads=1, targets=targets)
         four = self._copy("recut", changes.recut, date, threads=4, targets=targets)
         for copy in (one, four):

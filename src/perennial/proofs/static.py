@@ -22,6 +22,7 @@ BACK_EDGES = {
     "int_careful_files": "files that are not cut again",
     "retrain_decision": "when a model was last fitted, and which one scores",
     "train_due_splits": "what was fitted, and stays",
+    "train_value_splits": "what was learned of amounts, and stays",
     "model_registry": "versions that there are, and fits that are known",
     "models_to_judge": "models that were judged",
     "promotion_log": "how far the events are counted",

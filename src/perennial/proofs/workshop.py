@@ -26,6 +26,7 @@ TARGETS = (
     "model_splits",
     "outcome_churn",
     "outcome_value",
+    "outcome_revenue",
     "outcome_expansion",
 )
 
@@ -38,6 +39,11 @@ _FROZEN = {
     "training.train_features": "from training.train_features",
     "training.train_examples": (
         "select * replace (not label as label) from training.train_examples"
+    ),
+    "fits.fit_value": "from fits.fit_value",
+    "training.train_values": (
+        "select * replace (1 - future_amount as future_amount) "
+        "from training.train_values"
     ),
 }
 
@@ -155,9 +161,9 @@ class Workshop:
         return kept
 
     def score_again(self, copy: Path) -> None:
-        """Apply the models of churn in the working file to the features of a copy.
+        """Apply the models in the working file to the features of a copy.
 
-        Labels of the rows are turned round: no score looks at them.
+        Labels and amounts of the rows are turned round: no score looks at them.
 
         Raises
         ------
@@ -178,7 +184,7 @@ class Workshop:
                             f"There is no {table}: "
                             "run perennial build without a selection."
                         ) from None
-            self.run("run", "--select", "score_churn")
+            self.run("run", "--select", "score_churn", "score_value")
 
     def parse(self) -> None:
         """Let dbt read the project, once for all copies."""
