@@ -90,7 +90,7 @@ _MOST_SPREAD = 3.0
 #: How often the future of a customer is drawn for its quantiles.
 DRAWS = 200
 
-_CUSTOMERS_AT_A_TIME = 5_000
+_CUSTOMERS_AT_A_TIME = 20_000
 
 #: The golden ratio: steps of it fill the unit interval evenly, however many.
 _GOLDEN = (5**0.5 - 1) / 2
@@ -493,11 +493,18 @@ def _drawn_amounts(
         if not is_so_many.any():
             break
         days += is_so_many
-    # neighbours in the number of days lie far apart in the amount
-    point = (place * _GOLDEN + 0.5) % 1
     p, q, gamma = (spend_fit.parameters[name] for name in PARAMETERS["gamma_gamma"])
     known = np.where(paid_days > 0, np.nan_to_num(mean_amount), 0.0)
-    share = betaincinv(p * days, (q + p * paid_days)[owner], point)
+    # so many days to come, after so many, at one of the points: each is worked out once
+    cases = np.column_stack([days, paid_days[owner], place]).astype(np.int64)
+    sizes = cases.max(axis=0, initial=0) + 1
+    found, case = np.unique(
+        np.ravel_multi_index(tuple(cases.T), tuple(sizes)), return_inverse=True
+    )
+    days, paid, place_of_case = np.unravel_index(found, tuple(sizes))
+    # neighbours in the number of days lie far apart in the amount
+    point = (place_of_case * _GOLDEN + 0.5) % 1
+    share = betaincinv(p * days, q + p * paid, point)[case]
     amounts = np.zeros((x.size, draws))
     amounts[owner, place] = (gamma + paid_days * known)[owner] * share / (1 - share)
     return amounts

@@ -122,25 +122,42 @@ def score_customers(
         other model and where a mean took a model's place; rounded to six decimals.
     """
     by_date = dict(list(purchases.groupby("as_of_date")))
-    pieces = [
-        _score(
-            by_date[as_of_date].sort_values("customer_id"),
-            _fit_of(fits, as_of_date, purchase_model),
-            _fit_of(fits, as_of_date, spend_model),
-            int(horizon_days),
-            annual_discount_rate,
-            gross_margin,
-            has_bounds=model_name == bounded_model,
-        ).assign(as_of_date=as_of_date, model_name=model_name)
-        for as_of_date, horizon_days in dates.sort_values(list(dates)).itertuples(
-            index=False
-        )
-        if as_of_date in by_date
+    pieces = []
+    for as_of_date, horizon_days in dates.sort_values(list(dates)).itertuples(
+        index=False
+    ):
+        if as_of_date not in by_date:
+            continue
+        customers = by_date[as_of_date].sort_values("customer_id")
+        fit = {name: _fit_of(fits, as_of_date, name) for name in btyd.PARAMETERS}
+        orders = {
+            name: _expected_orders(
+                customers, fit[name], int(horizon_days), annual_discount_rate
+            )
+            for name in btyd.PURCHASE_MODELS
+        }
         for model_name, purchase_model, spend_model in (
             *((name, name, "gamma_gamma") for name in btyd.PURCHASE_MODELS),
             ("all_orders", bounded_model, "gamma_gamma_all"),
-        )
-    ]
+        ):
+            scored = _score(
+                customers,
+                orders[purchase_model],
+                fit[spend_model],
+                int(horizon_days),
+                gross_margin,
+            )
+            bounds = dict.fromkeys(BOUNDS, np.nan)
+            # without both models there is no distribution to take quantiles of
+            if model_name == bounded_model and (
+                fit[purchase_model].is_ok and fit[spend_model].is_ok
+            ):
+                bounds = _amount_bounds(
+                    customers, fit[purchase_model], fit[spend_model], int(horizon_days)
+                )
+            pieces.append(
+                scored.assign(as_of_date=as_of_date, model_name=model_name, **bounds)
+            )
     empty = pd.DataFrame(columns=list(_SCORE_COLUMNS))
     scores = pd.concat(pieces) if pieces else empty
     return scores[list(_SCORE_COLUMNS)].astype(_SCORE_COLUMNS)
@@ -381,24 +398,17 @@ def _fit_of(fits: pd.DataFrame, as_of_date: pd.Timestamp, model_name: str) -> bt
 
 def _score(
     customers: pd.DataFrame,
-    purchase_fit: btyd.Fit,
+    orders: pd.DataFrame,
     spend_fit: btyd.Fit,
     horizon_days: int,
-    annual_discount_rate: float,
     gross_margin: float,
-    has_bounds: bool,
 ) -> pd.DataFrame:
-    """Score the customers of one as_of_date, with one purchase model."""
-    orders = _expected_orders(
-        customers, purchase_fit, horizon_days, annual_discount_rate
-    )
+    """Score the customers of one as_of_date, with what is expected of their orders."""
     amount, amount_source, amount_note = _expected_order_amount(customers, spend_fit)
     has_score = orders["expected"].notna() & amount.notna()
-    notes = [_joined(note, amount_note) for note in orders["note"]]
-    bounds = dict.fromkeys(BOUNDS, np.nan)
-    # without both models there is no distribution to take quantiles of
-    if has_bounds and purchase_fit.is_ok and spend_fit.is_ok:
-        bounds = _amount_bounds(customers, purchase_fit, spend_fit, horizon_days)
+    note = orders["note"]
+    if amount_note:
+        note = note.where(note == "", note + "; ") + amount_note
     return pd.DataFrame(
         {
             "customer_id": customers["customer_id"],
@@ -408,12 +418,11 @@ def _score(
             "expected_order_amount": amount,
             "expected_amount": orders["expected"] * amount,
             "expected_value": orders["discounted"] * amount * gross_margin,
-            **bounds,
             "is_own": orders["is_own"],
             "model_source": np.where(
                 has_score, orders["source"] + "+" + amount_source, "none"
             ),
-            "model_note": notes,
+            "model_note": note,
         }
     ).round(SCORE_DECIMALS)
 
@@ -507,8 +516,4 @@ def _amount_bounds(
         patterns[:, 4],
         list(BOUNDS.values()),
     )
-    return dict(zip(BOUNDS, found[position].T, strict=True))
-
-
-def _joined(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)
+    return dict(zip(BOUNDS, np.round(found[position], SCORE_DECIMALS).T, strict=True))

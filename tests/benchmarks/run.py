@@ -27,6 +27,7 @@ from measuring import (
     write_part,
 )
 from peers import PeerBench, table_of_peers
+from value import measure_value
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
@@ -85,7 +86,7 @@ EVENT_PATH = (
 )
 
 #: In this order: the features are built of the company that was made before.
-PARTS = ("events", "company", "features", "churn", "backtest", "peers")
+PARTS = ("events", "company", "features", "churn", "backtest", "value", "peers")
 
 STAGING_OF_EVENTS = (
     "--select",
@@ -124,6 +125,8 @@ def main() -> None:
         measure_churn(folder)
     if "backtest" in parts:
         measure_backtest(folder)
+    if "value" in parts:
+        measure_value(folder)
     if "peers" in parts:
         rows = PeerBench(folder, arguments.size).measure()
         write_part("peers", "Seed 7, no shocks", table_of_peers(rows))
