@@ -84,9 +84,6 @@ _FINAL_STATUSES = ("no_finite_mean_amount",)
 #: So much more likely our own answer has to be before it replaces that of lifetimes.
 _LEAST_GAIN = 0.05
 
-#: Standard error of the logarithm of a parameter beyond which a search found no top.
-_MOST_SPREAD = 3.0
-
 #: How often the future of a customer is drawn for its quantiles.
 DRAWS = 200
 
@@ -627,9 +624,6 @@ def _search(
             spread = np.sqrt(np.diag(np.linalg.inv(curvature)))
         except np.linalg.LinAlgError:
             return None
-    # unknown by a factor of twenty is not known at all
-    if not (spread < _MOST_SPREAD).all():
-        return None
     best = np.exp(found.x)
     parameters = dict(zip(names, map(float, best), strict=True))
     return parameters, dict(zip(names, map(float, best * spread), strict=True))

@@ -358,3 +358,11 @@ def test_where_lifetimes_fails_our_own_search_stands_in(published, monkeypatch, 
     assert "own search" in fit.note
     assert fit.log_likelihood == pytest.approx(good.log_likelihood, abs=0.01)
     assert fit.parameters == pytest.approx(good.parameters, rel=5e-3)
+
+
+@pytest.mark.value
+def test_a_search_without_a_top_finds_nothing():
+    """Of customers who never came back, nothing tells how readily they leave."""
+    T = np.random.default_rng(3).uniform(10, 60, 300)
+    never = np.zeros(300)
+    assert btyd._search("bg_nbd", [never, never, T], np.ones(300), {}) is None

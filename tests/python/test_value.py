@@ -222,6 +222,9 @@ def strange(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
         return rows.assign(**first)
     if kind == "more is sent back than bought":
         return rows.assign(future_amount=-rows["future_amount"])
+    if kind == "some send back more than they bought":
+        sent_back = np.where(rows["orders_count"] == 0, -20.0, rows["future_amount"])
+        return rows.assign(future_amount=sent_back)
     if kind == "numbers beyond all bounds":
         return rows.assign(mrr=np.where(rows["plan"] == "solo", np.inf, 1e300))
     if kind == "a heavy tail":
@@ -241,6 +244,7 @@ def strange(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
         ("one customer", "too_few_buyers"),
         ("all are alike", "no_features"),
         ("more is sent back than bought", "too_few_buyers"),
+        ("some send back more than they bought", "ok"),
         ("numbers beyond all bounds", "ok"),
         ("a heavy tail", "ok"),
     ],
