@@ -74,7 +74,10 @@ published as (
         customers.model_source,
         case
             when customers.expected_amount is null
-                then 'nothing was learned of customers, and nothing was ordered'
+                then coalesce(
+                    nullif(purchases.preferred_note, ''),
+                    'nothing was learned of customers, and nothing was ordered'
+                )
             else concat_ws(
                 '; ',
                 case

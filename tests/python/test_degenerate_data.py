@@ -157,13 +157,17 @@ def test_every_customer_has_a_fallback_or_a_reason(degenerate):
             "select distinct model_source from marts.clv_scores"
         )
     }
+    blend_with_the_mean = (
+        "blend of bg_nbd+mean_amount, bg_nbd+mean_amount, mbg_nbd+mean_amount, "
+        "tweedie, two_stages"
+    )
     expected = {
-        "one_customer": {"mean_rate+mean_amount"},
+        "one_customer": {"channel_mean", "mean_amount"},
         "no_repeat_buyer": {"mean_rate+mean_amount"},
-        "identical_customers": {"mean_rate+mean_amount"},
-        "constant_spend": {"bg_nbd+mean_amount"},
+        "identical_customers": {"tweedie"},
+        "constant_spend": {blend_with_the_mean},
         "first_day": {"none"},
-        "heavy_tail": {"bg_nbd+mean_amount"},
+        "heavy_tail": {blend_with_the_mean},
         "no_rows": set(),
     }
     assert sources == expected[name]
@@ -188,7 +192,8 @@ def test_no_number_is_nan_infinite_or_negative(degenerate):
         "log_likelihood",  # a logarithm
         # Of an error, a correlation, a Gini or a skill
         *("metric_value", "metric_low", "metric_high", "metric_mean"),
-        *("brier_skill", "mean_brier_skill"),
+        *("brier_skill", "mean_brier_skill", "mean_normalised_gini"),
+        *("least_total_error", "greatest_total_error", "amount_correlation"),
         # Log-odds, and what adds up to them
         *("margin", "raw_score", "contribution", "mean_contribution", "mean_margin"),
         # Differences
