@@ -118,6 +118,7 @@ def test_follow_prints_the_path_from_raw_line_to_value(sample):
         "as of",
         "feature",
         "parameter",
+        "candidate",
         "value",
     ]
     assert "00004 0001 19970101  2   29.33" in told.stdout
@@ -217,15 +218,22 @@ def test_settings_of_ones_own_build_green(tmp_path):
         (182, datetime.date(1997, 3, 30)),
         (182, datetime.date(1997, 9, 28)),
     ]
-    assert build.rows("select distinct model_source from marts.clv_scores") == [
-        ("mbg_nbd+gamma_gamma",)
-    ]
+    assert build.rows(
+        """
+        select distinct scores.expected_orders_count = said.expected_orders_count
+        from marts.clv_scores as scores
+        inner join scores.score_clv as said
+            using (customer_id, as_of_date, horizon_days)
+        where said.model_name = 'mbg_nbd'
+        """
+    ) == [(True,)]
 
 
 def test_the_summary_says_what_was_built_and_what_to_do_next(sample):
     for told in (
         "2,357 customers, 6,919 orders worth 244,091.94; 0 rows in quarantine",
-        "Backtest of 1997-09-30, 273 days: bg_nbd expected",
+        "In the 273 days after 1998-06-30, expect customers to bring ",
+        "% less was expected than customers then brought",
         "marts.clv_scores",
         str(sample.file),
         "make follow CUSTOMER=00004 CONNECTOR=cdnow",
