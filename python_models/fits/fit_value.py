@@ -1,7 +1,5 @@
 """What customers brought, as learned at each origin. Grain: horizon, origin, model."""
 
-from dataclasses import replace
-
 from perennial.churn import Settings, features_of
 from perennial.value import fit_candidates
 
@@ -19,9 +17,7 @@ def model(dbt, session):
         splits.df(),
         examples.df(),
         features.df(),
-        replace(
-            Settings.of(listed, settings), trials=int(settings["value_search_trials"])
-        ),
+        Settings.of(listed, settings, trials="value_search_trials"),
         tell=lambda line: print(f"fit_value: {line}", flush=True),
     )
 

@@ -149,8 +149,13 @@ class Settings:
     trials: int = 0
 
     @classmethod
-    def of(cls, features: pd.DataFrame, settings: pd.Series) -> "Settings":
-        """Read them from ``train_features`` and ``int_settings``."""
+    def of(
+        cls,
+        features: pd.DataFrame,
+        settings: pd.Series,
+        trials: str = "search_trials",
+    ) -> "Settings":
+        """Read them from ``train_features`` and ``int_settings``, trials by name."""
         is_category = features["is_category"].astype(bool)
         return cls(
             numeric_features=tuple(features["feature_name"][~is_category]),
@@ -158,7 +163,7 @@ class Settings:
             minimum_repeat_customers=int(settings["minimum_repeat_customers"]),
             threads=int(settings["model_threads"]),
             seed=int(settings["model_seed"]),
-            trials=int(settings["search_trials"]),
+            trials=int(settings[trials]),
         )
 
 
