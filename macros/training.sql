@@ -109,3 +109,17 @@
 
     from {{ ref('risk_bands') }}
 {%- endmacro %}
+
+{#- Drops what dbt leaves beside an incremental Python model: the table that its new rows
+    came in, under a name with a time. -#}
+{% macro drop_leftovers() -%}
+    {%- if execute -%}
+        {%- set found = run_query(
+            "select table_schema, table_name from information_schema.tables"
+            ~ " where starts_with(table_name, '" ~ this.identifier ~ "__dbt_tmp')"
+        ) -%}
+        {%- for row in found.rows -%}
+            drop table if exists "{{ row[0] }}"."{{ row[1] }}";
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}

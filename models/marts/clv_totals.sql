@@ -54,7 +54,7 @@ bounded as (
         coalesce(past_errors.origins_count, 0) as origins_count,
         past_errors.least_total_error,
         past_errors.greatest_total_error,
-        -- what was told x above the truth is the truth times 1 + x
+        -- what was told was 1 + x times what came, with an error of x
         cast(
             cast(totals.expected_amount as double)
             / nullif(1 + greatest(past_errors.greatest_total_error, 0), 0)
