@@ -1,6 +1,6 @@
 -- Grain: one row per customer known by then, as_of_date and horizon_days.
 -- Whom models of amounts learn from, and whom they are asked about: what the customer
--- brought, the fold, and the route, which says what is known of somebody like this.
+-- brought, and the route, which says what is known of somebody like this.
 
 with
 
@@ -73,7 +73,6 @@ known as (
         routed.has_ordered,
         routed.days_since_first_seen,
         routed.days_since_activity,
-        folds.fold,
         outcomes.future_amount,
         dates.is_scored,
         dates.is_training_date and outcomes.future_amount is not null
@@ -88,9 +87,6 @@ known as (
         on routed.customer_id = outcomes.customer_id
         and routed.as_of_date = outcomes.as_of_date
         and dates.horizon_days = outcomes.horizon_days
-
-    inner join {{ ref('int_customer_folds') }} as folds
-        on routed.customer_id = folds.customer_id
 
 ),
 

@@ -23,11 +23,12 @@ References
 import contextlib
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+from scipy.differentiate import hessian
 from scipy.optimize import minimize
 from scipy.special import betaincinv, betaln, expit, gammaln
 from scipy.stats import nbinom
@@ -71,6 +72,9 @@ FIT_STATUSES = (
     "no_standard_error",
     "no_finite_mean_amount",
 )
+
+#: Ends of a fit that may be used.
+OK_STATUSES = ("ok", "ok_bounded")
 
 # lifetimes starts every logarithm of a parameter here; a fit that ends where it began
 # has learned nothing, whatever the optimiser says
@@ -126,7 +130,7 @@ class Fit:
     @property
     def is_ok(self) -> bool:
         """Whether the model may be used."""
-        return self.status in ("ok", "ok_bounded")
+        return self.status in OK_STATUSES
 
 
 def fit_purchases(
@@ -540,7 +544,7 @@ def _guarded_fit(
         if found is not None and _verdict(*found)[0] == "ok":
             note = f"lifetimes: {status}{f', {note}' if note else ''}; own search"
             parameters, errors, status = *found, "ok_bounded"
-    if status not in ("ok", "ok_bounded"):
+    if status not in OK_STATUSES:
         return Fit(**counts, status=status, note=note)
     return Fit(
         **counts,
@@ -569,12 +573,8 @@ def _fit_of_lifetimes(
     except (ConvergenceError, ValueError, np.linalg.LinAlgError) as error:
         # the advice of lifetimes is for people who call it by hand
         is_advice = isinstance(error, ConvergenceError)
-        return (
-            {},
-            {},
-            "not_converged",
-            "the optimiser gave up" if is_advice else str(error),
-        )
+        note = "the optimiser gave up" if is_advice else str(error)
+        return {}, {}, "not_converged", note
     names = PARAMETERS[model_name]
     parameters = dict(zip(names, map(float, fitter.params_), strict=True))
     errors = dict(zip(names, map(float, fitter.standard_errors_), strict=True))
@@ -598,8 +598,7 @@ def _search(
     names = PARAMETERS[model_name]
     bounds = [(np.log(_LEAST), np.log(_MOST))] * len(names)
     values = np.array([near.get(name, np.nan) for name in names])
-    is_near = np.isfinite(values).all() and (values > _LEAST).all()
-    is_near &= bool((values < _MOST).all())
+    is_near = ((values > _LEAST) & (values < _MOST)).all()
     size = float(np.average(arguments[-1], weights=weights))
     starts = [np.log(values)] if is_near else _starts(model_name, max(size, _LEAST))
 
@@ -618,7 +617,17 @@ def _search(
         return None
     if -found.fun * weights.sum() <= enough:
         return None
-    curvature = _curvature(loss, found.x) * weights.sum()
+    # plain central differences: more of them tell no more of a smooth likelihood
+    curvature = (
+        hessian(
+            lambda places: np.apply_along_axis(loss, 0, places),
+            found.x,
+            initial_step=1e-3,
+            order=2,
+            maxiter=1,
+        ).ddf
+        * weights.sum()
+    )
     with np.errstate(all="ignore"):
         try:
             spread = np.sqrt(np.diag(np.linalg.inv(curvature)))
@@ -640,23 +649,6 @@ def _starts(model_name: str, size: float) -> list[np.ndarray]:
         ]
     )
     return [np.clip(np.log(row), np.log(2 * _LEAST), np.log(_MOST / 2)) for row in rows]
-
-
-def _curvature(loss: Callable[[np.ndarray], float], place: np.ndarray) -> np.ndarray:
-    """Second derivatives by central differences."""
-    step = 1e-3
-    size = place.size
-    units = np.eye(size) * step
-    matrix = np.empty((size, size))
-    for i in range(size):
-        for j in range(i, size):
-            matrix[i, j] = matrix[j, i] = (
-                loss(place + units[i] + units[j])
-                - loss(place + units[i] - units[j])
-                - loss(place - units[i] + units[j])
-                + loss(place - units[i] - units[j])
-            ) / (4 * step**2)
-    return matrix
 
 
 def _total(

@@ -105,10 +105,7 @@ def draw_all(
         If matplotlib is not installed, nothing was built yet, there is no data, or the
         customer has no score.
     """
-    if mpl is None:
-        raise Fault("Charts need matplotlib: run pip install matplotlib.")
-    folder = folder or project.home / "build" / "charts"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = ready_folder(project, folder)
     paths = []
     with project.reading() as connection, mpl.rc_context(STYLE):
         drawn = customer_id or example_customer(connection, "marts.fct_orders")
@@ -121,6 +118,21 @@ def draw_all(
     if not paths:
         raise Fault("The marts hold no backtest and no customer to draw yet.")
     return paths
+
+
+def ready_folder(project: Project, folder: Path | None) -> Path:
+    """Make the folder that charts go to, ``build/charts`` if none is given.
+
+    Raises
+    ------
+    Fault
+        If matplotlib is not installed.
+    """
+    if mpl is None:
+        raise Fault("Charts need matplotlib: run pip install matplotlib.")
+    folder = folder or project.home / "build" / "charts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def data_digest(data: pd.DataFrame) -> str:

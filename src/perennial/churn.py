@@ -652,8 +652,11 @@ def search_parameters(family: Family, rows: pd.DataFrame, settings: Settings) ->
     Returns
     -------
     Search
-        Without trials where the rows cannot tell: one date, or too few of a class.
+        Without trials where none are asked for, or where the rows cannot tell: one
+        date, or too few of a class.
     """
+    if not settings.trials:
+        return Search()
     import optuna  # here, since most that is done needs none of it
 
     parts = []
@@ -754,13 +757,17 @@ def _told(name: str, search: Search) -> str:
     )
 
 
-def _six_encoder(rows: pd.DataFrame, settings: Settings) -> Document:
-    wanted = [name for name in SIX_FEATURES if name in settings.numeric_features]
-    encoder = encoding.fit_encoder(rows, wanted, [])
+def first_six(
+    wanted: Collection[str], rows: pd.DataFrame, settings: Settings
+) -> Document:
+    """Encode the first six of these features that are there and differ."""
+    known = [name for name in wanted if name in settings.numeric_features]
+    encoder = encoding.fit_encoder(rows, known, [])
     return {**encoder, "numeric": encoder["numeric"][:6]}
 
 
-def _full_encoder(rows: pd.DataFrame, settings: Settings) -> Document:
+def full_encoder(rows: pd.DataFrame, settings: Settings) -> Document:
+    """Encode whatever a full model may look at."""
     return encoding.fit_encoder(
         rows, list(settings.numeric_features), list(settings.categories)
     )
@@ -872,11 +879,11 @@ def _logistic_family(encoder: Callable) -> Family:
 #: Logistic regression on six features that most companies have, and on all; boosted
 #: trees that grow level by level, and leaf by leaf.
 FAMILIES = {
-    "logistic_six": _logistic_family(_six_encoder),
-    "logistic": _logistic_family(_full_encoder),
+    "logistic_six": _logistic_family(partial(first_six, SIX_FEATURES)),
+    "logistic": _logistic_family(full_encoder),
     "xgboost": Family(
         kind="trees",
-        encoder=_full_encoder,
+        encoder=full_encoder,
         matrix=encoding.plain_matrix,
         train=_train_trees,
         say=_walk_trees,
@@ -885,7 +892,7 @@ FAMILIES = {
     ),
     "lightgbm": Family(
         kind="leaves",
-        encoder=_full_encoder,
+        encoder=full_encoder,
         matrix=encoding.plain_matrix,
         train=train_leaves,
         say=walk_leaves,

@@ -7,7 +7,6 @@ import duckdb
 import pandas as pd
 
 from perennial import charts
-from perennial.faults import Fault
 from perennial.project import Project
 
 #: Points of a curve; more would not be seen.
@@ -107,10 +106,7 @@ def draw_churn(project: Project, folder: Path | None = None) -> list[Path]:
     Fault
         If matplotlib is not installed, or nothing was built yet.
     """
-    if charts.mpl is None:
-        raise Fault("Charts need matplotlib: run pip install matplotlib.")
-    folder = folder or project.home / "build" / "charts"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = charts.ready_folder(project, folder)
     with project.reading() as connection, charts.mpl.rc_context(charts.STYLE):
         case = connection.execute(_CASE).fetchone()
         if case is None:

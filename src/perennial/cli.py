@@ -2,7 +2,7 @@
 
 import datetime
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,7 @@ from perennial import __version__
 from perennial.faults import Fault, UsageFault
 from perennial.project import DEFAULT_CONNECTOR, DEFAULT_SEED, DEFAULT_SIZE, Project
 from perennial.proofs import Result
+from perennial.report import Page
 
 #: Columns of a table where the output is not a terminal, whose width is unknown.
 WIDTH_OF_A_FILE = 120
@@ -390,7 +391,8 @@ def report_value(
     _print_charts(draw_value, project, folder)
 
 
-def _print_page(page) -> None:
+def _print_page(page: Page) -> None:
+    """Print tables, and what to doubt."""
     console = _console()
     for table in page.tables:
         _print_table(console, table.title, table.names, table.rows)
@@ -399,7 +401,12 @@ def _print_page(page) -> None:
     print()
 
 
-def _print_charts(draw, project: Project, folder: Path | None) -> None:
+def _print_charts(
+    draw: Callable[[Project, Path | None], list[Path]],
+    project: Project,
+    folder: Path | None,
+) -> None:
+    """Draw what can be drawn, and say where it lies."""
     try:
         for path in draw(project, folder):
             print(path)

@@ -383,7 +383,7 @@ def _fit_of(fits: pd.DataFrame, as_of_date: pd.Timestamp, model_name: str) -> bt
     ].set_index("parameter_name")
     rows = rows.loc[list(btyd.PARAMETERS[model_name])]
     first = rows.iloc[0]
-    is_ok = first["fit_status"] in ("ok", "ok_bounded")
+    is_ok = first["fit_status"] in btyd.OK_STATUSES
     return btyd.Fit(
         model_name=model_name,
         customers_count=int(first["customers_count"]),

@@ -8,12 +8,14 @@ other. What a candidate learned is a document, as in :mod:`perennial.churn`.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 from sklearn.linear_model import LinearRegression
+from sklearn.metrics import mean_tweedie_deviance
 from threadpoolctl import threadpool_limits
 
 from perennial import __version__, calibration, churn, encoding
@@ -120,8 +122,7 @@ def fit_candidates(
         ``horizon_days``, ``origin_date``, ``as_of_date`` and ``role``: an origin, of
         role ``test`` or ``score``, learns from its ``train`` dates alone.
     examples : DataFrame
-        ``horizon_days``, ``as_of_date``, ``customer_id``, ``fold`` and
-        ``future_amount``.
+        ``horizon_days``, ``as_of_date``, ``customer_id`` and ``future_amount``.
     features : DataFrame
         One row per ``customer_id`` and ``as_of_date``.
     settings : Settings
@@ -270,7 +271,7 @@ def fit_linear(rows: pd.DataFrame, settings: Settings) -> tuple[Document, Search
 def fit_tweedie(rows: pd.DataFrame, settings: Settings) -> tuple[Document, Search]:
     """Grow trees for the amount as it is, the many zeros among it."""
     family = FAMILIES["tweedie"]
-    search = _searched(family, rows, settings)
+    search = churn.search_parameters(family, rows, settings)
     return churn.fit_family(family, rows, settings, search.parameters), search
 
 
@@ -317,42 +318,13 @@ def tweedie_deviance(logarithms: np.ndarray, amounts: np.ndarray) -> float:
     Returns
     -------
     float
-
-    References
-    ----------
-    .. [1] B. Jørgensen (1997), "The Theory of Dispersion Models", chapter 4.
     """
-    power, expected = JUDGED_POWER, np.exp(_bounded(logarithms))
-    return float(
-        2
-        * np.mean(
-            amounts ** (2 - power) / ((1 - power) * (2 - power))
-            - amounts * expected ** (1 - power) / (1 - power)
-            + expected ** (2 - power) / (2 - power)
-        )
-    )
-
-
-def _searched(family: Family, rows: pd.DataFrame, settings: Settings) -> Search:
-    return (
-        churn.search_parameters(family, rows, settings) if settings.trials else Search()
-    )
+    expected = np.exp(_bounded(logarithms))
+    return float(mean_tweedie_deviance(amounts, expected, power=JUDGED_POWER))
 
 
 def _share_of(rows: pd.DataFrame) -> np.ndarray:
     return rows["share"].to_numpy(float)
-
-
-def _linear_encoder(rows: pd.DataFrame, settings: Settings) -> Document:
-    wanted = [name for name in LINEAR_FEATURES if name in settings.numeric_features]
-    encoder = encoding.fit_encoder(rows, wanted, [])
-    return {**encoder, "numeric": encoder["numeric"][:6]}
-
-
-def _full_encoder(rows: pd.DataFrame, settings: Settings) -> Document:
-    return encoding.fit_encoder(
-        rows, list(settings.numeric_features), list(settings.categories)
-    )
 
 
 def _known_numbers(encoder: Document, rows: pd.DataFrame) -> np.ndarray:
@@ -396,7 +368,7 @@ def _said(name: str, document: Document, rows: pd.DataFrame) -> np.ndarray:
 FAMILIES = {
     "linear": Family(
         kind="line",
-        encoder=_linear_encoder,
+        encoder=partial(churn.first_six, LINEAR_FEATURES),
         matrix=_known_numbers,
         train=_train_line,
         say=churn.weigh,
@@ -406,7 +378,7 @@ FAMILIES = {
     ),
     "tweedie": Family(
         kind="amount_leaves",
-        encoder=_full_encoder,
+        encoder=churn.full_encoder,
         matrix=encoding.plain_matrix,
         train=churn.train_leaves,
         say=churn.walk_leaves,
@@ -418,7 +390,7 @@ FAMILIES = {
     "active": churn.FAMILIES["lightgbm"],
     "spend": Family(
         kind="amount_leaves",
-        encoder=_full_encoder,
+        encoder=churn.full_encoder,
         matrix=encoding.plain_matrix,
         train=churn.train_leaves,
         say=churn.walk_leaves,

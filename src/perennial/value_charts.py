@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 
 from perennial import charts
-from perennial.faults import Fault
 from perennial.project import Project
 
 _BY_DECILE = """
@@ -75,10 +74,7 @@ def draw_value(project: Project, folder: Path | None = None) -> list[Path]:
     Fault
         If matplotlib is not installed, or nothing was built yet.
     """
-    if charts.mpl is None:
-        raise Fault("Charts need matplotlib: run pip install matplotlib.")
-    folder = folder or project.home / "build" / "charts"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = charts.ready_folder(project, folder)
     paths = []
     with project.reading() as connection, charts.mpl.rc_context(charts.STYLE):
         for name, (query, draw) in {
