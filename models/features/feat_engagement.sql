@@ -268,7 +268,9 @@ usage_told_again as (
 
 ),
 
-usage_so_far as (
+-- worked out first and alone: beside what is counted in windows it takes the memory of
+-- both
+usage_so_far as materialized (
 
     select
         customers.customer_id,
