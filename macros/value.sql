@@ -225,7 +225,8 @@
     told. -#}
 {% macro value_candidates_in_order() -%}
     {{ return([
-        'channel_mean', 'linear', 'bg_nbd', 'mbg_nbd', 'all_orders', 'tweedie', 'two_stages', 'blend',
+        'channel_mean', 'linear', 'bg_nbd', 'mbg_nbd', 'all_orders', 'hazard', 'tweedie', 'two_stages',
+        'blend',
     ]) }}
 {%- endmacro %}
 
@@ -233,7 +234,7 @@
     some and the level of others; then each of them. -#}
 {% macro value_candidates_untold() -%}
     {%- set first = ['blend', perennial.setting('purchase_model')] -%}
-    {%- for name in ['bg_nbd', 'mbg_nbd', 'tweedie', 'two_stages', 'linear', 'channel_mean']
+    {%- for name in ['bg_nbd', 'mbg_nbd', 'tweedie', 'two_stages', 'hazard', 'linear', 'channel_mean']
         if name not in first -%}
         {%- do first.append(name) -%}
     {%- endfor -%}
@@ -275,4 +276,9 @@
         round(cast({{ monthly_amount_days }} as double) * 12 / 365, 2)
         as {{ perennial.money() }}
     )
+{%- endmacro %}
+
+{#- Whole months that a subscriber has been one: a month is 365 / 12 days. -#}
+{% macro tenure_months(days) -%}
+    greatest(coalesce({{ days }}, 0), 0) * 12 // 365
 {%- endmacro %}

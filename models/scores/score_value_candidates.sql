@@ -1,8 +1,8 @@
 -- Grain: one row per customer, as_of_date, horizon_days and model_name.
 -- What each candidate expects a customer to bring. Purchase models are asked about
 -- customers without a subscription; of whom they have nothing to say, the mean of the
--- channel does. The blend keeps the ranking of what was learned and the level of the
--- purchase models.
+-- channel does. Of customers with one the rest of the contract is a candidate. The
+-- blend keeps the ranking of what was learned and the level of the purchase models.
 
 {%- set blended_models = ['tweedie', 'two_stages'] %}
 
@@ -122,6 +122,18 @@ by_amounts as (
         model_source
 
     from baselines
+
+    union all
+
+    select
+        customer_id,
+        as_of_date,
+        horizon_days,
+        model_name,
+        expected_amount,
+        model_source
+
+    from {{ ref('score_value_contracts') }}
 
 ),
 

@@ -1,14 +1,21 @@
-"""How long contracts last: the shifted-beta-geometric model, from a life table.
+"""How long contracts last, from life tables: by the renewal, and by the month.
 
-Each customer leaves at a renewal with a probability of their own, always the same, and
-the probabilities are beta distributed. Who is still there after many renewals is
-likelier one of those who hardly ever leave, so that the share that renews rises with
-time, though nobody changes [1]_.
+The shifted-beta-geometric model: each customer leaves at a renewal with a probability
+of their own, always the same, and the probabilities are beta distributed. Who is still
+there after many renewals is likelier one of those who hardly ever leave, so that the
+share that renews rises with time, though nobody changes [1]_.
+
+The discrete-time hazard: whoever is a subscriber at the end of a month leaves within
+the next one with a probability that depends on the plan, on how long it has lasted and
+on whether a contract binds or ends [2]_.
 
 References
 ----------
 .. [1] P. Fader, B. Hardie (2007). How to Project Customer Retention. Journal of
    Interactive Marketing 21 (1), 76-90.
+.. [2] J. Singer, J. Willett (1993). It's About Time: Using Discrete-Time Survival
+   Analysis to Study Duration and the Timing of Events. Journal of Educational
+   Statistics 18 (2), 155-195.
 """
 
 from dataclasses import dataclass
@@ -16,6 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from perennial import __version__
 
@@ -24,6 +33,15 @@ MINIMUM_LOST = 30
 
 #: Why there are no parameters: see the vocabulary.
 RETENTION_STATUSES = ("ok", "too_few_lost", "one_renewal")
+
+#: Why there are no risks by the month.
+HAZARD_STATUSES = ("ok", "too_few_lost", "too_few_kept")
+
+#: Whether a contract ends within the month, binds beyond it, or there is none.
+CONTRACT_STATES = ("none", "due", "bound")
+
+#: The plan under which risks are told of plans that nobody learned from.
+ANY_OTHER = "any_other"
 
 #: Parameters are looked for between these; contracts that are all alike have the most.
 LEAST, MOST = 1e-3, 1e5
@@ -208,5 +226,96 @@ _COLUMNS = {
     "log_likelihood": float,
     "retention_status": str,
     "retention_note": str,
+    "library_version": str,
+}
+
+
+def fit_hazards(months: pd.DataFrame, origins: pd.DataFrame) -> pd.DataFrame:
+    """Fit the risk to leave within a month, as it was known at each origin.
+
+    Logistic regression on customer-months: the plan, how many months it has lasted
+    (logarithm, and its square), and the state of the contract.
+
+    Parameters
+    ----------
+    months : DataFrame
+        ``next_date``, ``plan``, ``contract_state``, ``tenure_months``,
+        ``at_risk_count``, ``lost_count``: subscribers at the end of a month, and those
+        of them who were none on ``next_date``.
+    origins : DataFrame
+        ``as_of_date``: of each, months that were over by then are learned from.
+
+    Returns
+    -------
+    DataFrame
+        One row per origin, plan (:data:`ANY_OTHER` too), one of
+        :data:`CONTRACT_STATES` and ``tenure_months`` from 0 to the longest that was
+        seen; a single row without a plan where nothing was fitted.
+    """
+    pieces = []
+    with threadpool_limits(limits=1):
+        for origin_date in sorted(origins["as_of_date"]):
+            known = months[months["next_date"] <= origin_date]
+            hazards = _hazards_of(known.groupby(_KIND, sort=True)[_COUNTS].sum())
+            pieces.append(hazards.assign(origin_date=origin_date))
+    hazards = pd.concat(pieces) if pieces else pd.DataFrame()
+    hazards = hazards.reindex(columns=list(_HAZARD_COLUMNS))
+    return hazards.assign(library_version=__version__).astype(_HAZARD_COLUMNS)
+
+
+def _hazards_of(table: pd.DataFrame) -> pd.DataFrame:
+    """Fit one life table by the month, and tell its risks from month to month."""
+    at_risk, lost = table["at_risk_count"].sum(), table["lost_count"].sum()
+    for count, status, what in (
+        (lost, "too_few_lost", "were lost"),
+        (at_risk - lost, "too_few_kept", "were kept"),
+    ):
+        if count < MINIMUM_LOST:
+            note = f"{count} customer-months {what}; the least is {MINIMUM_LOST}"
+            return pd.DataFrame([{"hazard_status": status, "hazard_note": note}])
+    seen = table.reset_index()
+    plans = sorted(seen["plan"].unique())
+    weights = np.concatenate([seen["lost_count"], table["at_risk_count"]])
+    weights[len(seen) :] -= seen["lost_count"]
+    model = LogisticRegression(solver="newton-cholesky", tol=1e-10, max_iter=1000).fit(
+        np.tile(_month_matrix(seen, plans), (2, 1)),
+        np.repeat([1, 0], len(seen)),
+        sample_weight=weights,
+    )
+    grid = pd.MultiIndex.from_product(
+        [
+            [*plans, ANY_OTHER],
+            CONTRACT_STATES,
+            range(int(seen["tenure_months"].max()) + 1),
+        ],
+        names=_KIND,
+    ).to_frame(index=False)
+    said = model.predict_proba(_month_matrix(grid, plans))[:, 1]
+    grid["leaving_probability"] = np.round(said, DECIMALS)
+    counted = grid.join(table, on=_KIND).fillna(dict.fromkeys(_COUNTS, 0))
+    return counted.assign(hazard_status="ok", hazard_note="")
+
+
+def _month_matrix(months: pd.DataFrame, plans: list[str]) -> np.ndarray:
+    length = np.log1p(months["tenure_months"].to_numpy(float))
+    columns = [length, length**2]
+    columns += [months["contract_state"] == state for state in CONTRACT_STATES[1:]]
+    columns += [months["plan"] == plan for plan in plans]
+    return np.column_stack(columns).astype(float)
+
+
+_KIND = ["plan", "contract_state", "tenure_months"]
+_COUNTS = ["at_risk_count", "lost_count"]
+
+_HAZARD_COLUMNS = {
+    "origin_date": "datetime64[us]",
+    "plan": "str",
+    "contract_state": "str",
+    "tenure_months": "Int64",
+    "leaving_probability": float,
+    "at_risk_count": "Int64",
+    "lost_count": "Int64",
+    "hazard_status": str,
+    "hazard_note": str,
     "library_version": str,
 }

@@ -94,6 +94,104 @@ def test_no_contract_is_no_row():
     assert contracts.fit_segments(nothing).empty
 
 
+# --- the risk to leave within a month
+
+
+def months_of(next_date: str, due: float = 0.2, at_risk: int = 100_000) -> pd.DataFrame:
+    """Exact counts of two plans, of which one is left half as often."""
+    rows = []
+    for plan, odds in (("pro", 0.05), ("solo", 0.1)):
+        for state, times in (("none", 1.0), ("due", due / 0.05), ("bound", 0.01)):
+            for tenure in range(24):
+                here = odds * times * (1 + tenure) ** -0.5
+                lost = round(at_risk * here / (1 + here))
+                rows.append((plan, state, tenure, at_risk, lost))
+    names = ["plan", "contract_state", "tenure_months", "at_risk_count", "lost_count"]
+    return pd.DataFrame(rows, columns=names).assign(next_date=pd.Timestamp(next_date))
+
+
+def origins(*dates: str) -> pd.DataFrame:
+    return pd.DataFrame({"as_of_date": pd.to_datetime(list(dates))})
+
+
+def test_risks_are_those_that_customer_months_were_drawn_from():
+    months = months_of("2024-01-31")
+    found = contracts.fit_hazards(months, origins("2024-01-31"))
+    assert set(found["hazard_status"]) == {"ok"}
+    both = months.merge(found, on=["plan", "contract_state", "tenure_months"])
+    assert len(both) == len(months)
+    drawn = both["lost_count_x"] / both["at_risk_count_x"]
+    np.testing.assert_allclose(both["leaving_probability"], drawn, rtol=0.02, atol=1e-4)
+    assert (both["at_risk_count_x"] == both["at_risk_count_y"]).all()
+    # whoever has another plan is somewhere between
+    by_plan = found.pivot_table(
+        "leaving_probability", ["contract_state", "tenure_months"], "plan"
+    )
+    assert (by_plan["pro"] < by_plan["any_other"]).all()
+    assert (by_plan["any_other"] < by_plan["solo"]).all()
+
+
+def test_a_month_that_ends_after_the_origin_teaches_nothing():
+    known, later = months_of("2024-01-31"), months_of("2024-02-29", due=0.8)
+    dates = origins("2024-01-31", "2024-02-28", "2024-02-29")
+    alone = contracts.fit_hazards(known, dates)
+    both = contracts.fit_hazards(pd.concat([known, later]), dates)
+    is_before = both["origin_date"] < "2024-02-29"
+    assert is_before.any() and not is_before.all()
+    pd.testing.assert_frame_equal(
+        both[is_before].reset_index(drop=True),
+        alone[alone["origin_date"] < "2024-02-29"].reset_index(drop=True),
+    )
+    newest = [one[one["origin_date"] == "2024-02-29"] for one in (both, alone)]
+    assert not np.allclose(*(one["leaving_probability"] for one in newest))
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"),
+    [
+        ([(100, 29)], "too_few_lost"),
+        ([(100, 71)], "too_few_kept"),
+        ([], "too_few_lost"),
+        ([(60, 30)], "ok"),
+    ],
+)
+def test_risks_that_cannot_be_told_have_a_status(counts, status):
+    months = months_of("2024-01-31").iloc[: len(counts)].copy()
+    months["at_risk_count"] = [at_risk for at_risk, _ in counts]
+    months["lost_count"] = [lost for _, lost in counts]
+    found = contracts.fit_hazards(months, origins("2024-01-31"))
+    assert set(found["hazard_status"]) == {status}
+    assert found["leaving_probability"].notna().all() == (status == "ok")
+    if status != "ok":
+        assert len(found) == 1 and found["hazard_note"].all()
+
+
+def test_without_an_origin_there_is_no_risk():
+    assert contracts.fit_hazards(months_of("2024-01-31"), origins()).empty
+
+
+def test_what_is_left_of_contracts_came(demo):
+    """Of each past date, the months that were paid for as they were expected."""
+    told = demo.frame(
+        """
+        select as_of_date, sum(predicted) as expected, sum(actual) as came,
+            count(*) as customers_count
+        from evaluations.eval_value_cases
+        where model_name = 'hazard' and population = 'contractual'
+        group by as_of_date, horizon_days
+        """
+    )
+    assert len(told) >= 6
+    assert (told["customers_count"] > 100).all()
+    np.testing.assert_allclose(told["expected"], told["came"].astype(float), rtol=0.15)
+    months, most = demo.row(
+        "select max(expected_paid_months * 365 / 12 / horizon_days), max(horizon_days) "
+        "from scores.score_value_contracts"
+    )
+    assert 0.5 < months <= 1
+    assert most == 365
+
+
 def curves(built: Build) -> pd.DataFrame:
     return built.frame(
         "select * from marts.contract_retention "

@@ -162,6 +162,13 @@ class Proofs:
                 "as_of_date",
                 f"as_of_date <= date '{date}'",
             )
+            yield compare(
+                self._built,
+                without,
+                ["fits.fit_hazards"],
+                "origin_date",
+                f"origin_date <= date '{date}'",
+            )
 
     def _poisoned(self, date: datetime.date) -> Iterable:
         copy = self._copy("poisoned", changes.poisoned, date)
@@ -191,7 +198,10 @@ class Proofs:
         )
 
     def _made_again(self, date: datetime.date) -> Iterable:
-        targets = (*self._targets, "score_clv", "score_churn", "score_value")
+        targets = (
+            *(*self._targets, "score_clv", "score_churn", "score_value"),
+            "score_value_contracts",
+        )
         one = self._copy("again", changes.shuffled, date, threads=1, targets=targets)
         four = self._copy("recut", changes.recut, date, threads=4, targets=targets)
         for copy in (one, four):

@@ -47,6 +47,9 @@ _FROZEN = {
     ),
 }
 
+#: What is worked out of these and of the features of a copy.
+AGAIN = ("score_churn", "score_value", "train_contract_months", "fit_hazards")
+
 _DATES = """
 select
     as_of_dates.as_of_date
@@ -184,7 +187,7 @@ class Workshop:
                             f"There is no {table}: "
                             "run perennial build without a selection."
                         ) from None
-            self.run("run", "--select", "score_churn", "score_value")
+            self.run("run", "--select", *AGAIN)
 
     def parse(self) -> None:
         """Let dbt read the project, once for all copies."""
