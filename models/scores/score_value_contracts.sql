@@ -1,8 +1,8 @@
 -- Grain: one row per customer with a subscription, as_of_date and horizon_days.
--- What is left to come of a contract: what is paid a month, times the months that others
--- of the same plan, tenure and term go on to pay for, and what the purchase model expects
--- of orders. Each month ahead has a risk of its own: a month in which a contract ends has
--- another one than the months that it binds. What ends goes on for a year.
+-- What is left to come of a contract: what is paid a month, times the months that
+-- others of the same plan, tenure and term go on to pay for, and what the purchase
+-- model expects of orders. Each month ahead has a risk of its own: one in which a
+-- contract ends has another than those that it binds. What ends goes on for a year.
 
 with
 
