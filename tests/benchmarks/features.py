@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 from measuring import (
+    MEMORY_LIMIT,
     ROOT,
     Ended,
     company,
@@ -24,7 +25,6 @@ from measuring import (
 )
 
 DBT = Path(sys.executable).parent / "dbt"
-MEMORY_LIMIT = "6GB"
 SMALL_MEMORY_LIMIT = "2GB"
 LAST_DAY = "2025-12-31"
 

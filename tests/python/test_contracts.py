@@ -184,12 +184,33 @@ def test_what_is_left_of_contracts_came(demo):
     assert len(told) >= 6
     assert (told["customers_count"] > 100).all()
     np.testing.assert_allclose(told["expected"], told["came"].astype(float), rtol=0.15)
-    months, most = demo.row(
-        "select max(expected_paid_months * 365 / 12 / horizon_days), max(horizon_days) "
-        "from scores.score_value_contracts"
+
+
+@pytest.mark.parametrize("days", [90, 365])
+def test_contracts_bring_what_the_company_itself_expects(demo, days):
+    """Of every date, by the probabilities that lives were drawn with."""
+    months = demo.home / "demo" / "truth" / "month_ends" / "*.parquet"
+    told = demo.frame(
+        f"""
+        select count(*) as customers_count,
+            corr(expected_amount, true_amount) as correlation,
+            sum(expected_amount) / sum(true_amount) as level,
+            max(expected_paid_months) as most_months
+        from (
+            select scores.*, truth.expected_order_amount_{days}d
+                + truth.expected_subscription_amount_{days}d as true_amount
+            from scores.score_value_contracts as scores
+            inner join '{months}' as truth using (customer_id, as_of_date)
+            where scores.horizon_days = {days}
+        )
+        group by as_of_date
+        """
     )
-    assert 0.5 < months <= 1
-    assert most == 365
+    assert len(told) >= 4
+    assert (told["customers_count"] > 500).all()
+    assert (told["correlation"] > 0.93).all()
+    np.testing.assert_allclose(told["level"], 1, atol=0.1)
+    assert (told["most_months"] <= days * 12 / 365).all()
 
 
 def curves(built: Build) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, Build
+from conftest import ROOT, Build, run_build
 from scipy import stats
 
 from perennial import btyd, churn, clv, value
@@ -556,9 +556,9 @@ def test_who_will_truly_bring_more_stands_first(demo_with_value, days):
     assert found["tweedie"] > found["channel_mean"] + 0.2
 
 
-def test_who_is_new_is_told_better_than_by_the_mean_of_the_channel(demo_with_value):
-    """Of who came in the last 30 days, on six past dates, by what they then brought."""
-    told = demo_with_value.frame(
+def cold_start_errors(build: Build) -> tuple[pd.Series, pd.Series]:
+    """Absolute and square errors of who came in the 30 days before a past date."""
+    told = build.frame(
         """
         select model_name, expected_amount, examples.future_amount
         from scores.score_value_candidates as scores
@@ -572,9 +572,58 @@ def test_who_is_new_is_told_better_than_by_the_mean_of_the_channel(demo_with_val
     assert (told["model_name"] == "tweedie").sum() > 300
     absolute = errors.abs().groupby(told["model_name"]).mean()
     square = errors.pow(2).groupby(told["model_name"]).mean() ** 0.5
+    return absolute, square
+
+
+def test_who_is_new_is_told_better_than_by_the_mean_of_the_channel(demo_with_value):
+    """By what they then brought, on six past dates."""
+    absolute, square = cold_start_errors(demo_with_value)
     for name in ("tweedie", "two_stages"):
         assert absolute[name] < 0.95 * absolute["channel_mean"]
         assert square[name] < 0.97 * square["channel_mean"]
+
+
+@pytest.fixture(scope="module")
+def small_with_value(tmp_path_factory) -> Build:
+    """The demo company of 50,000 customers, with a value for each."""
+    built = run_build(
+        tmp_path_factory.mktemp("small-value"),
+        connector="demo",
+        settings={"demo_size": "small", "demo_seed": 7},
+        selection=("--select", "+clv_scores", "--exclude", "resource_type:test"),
+    )
+    assert built.exit_code == 0, built.output + built.errors
+    return built
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("days", [90, 365])
+def test_values_of_the_small_company_stand_in_the_order_of_the_truth(
+    small_with_value, days
+):
+    """What is published today, and each candidate that is asked about everybody."""
+    told = truth_of(small_with_value, days)
+    newest = told[told["as_of_date"] == told["as_of_date"].max()]
+    published = small_with_value.frame(
+        "select customer_id, expected_amount as published_amount "
+        f"from marts.clv_scores where horizon_days = {days}"
+    )
+    truth = newest.drop_duplicates("customer_id")
+    both = truth[["customer_id", "true_amount"]].merge(published, on="customer_id")
+    assert len(both) > 40_000
+    found, expected = both["published_amount"].astype(float), both["true_amount"]
+    assert stats.spearmanr(found, expected)[0] >= 0.6
+    assert found.sum() == pytest.approx(expected.sum(), rel=0.15)
+
+
+@pytest.mark.slow
+def test_who_is_new_in_the_small_company_is_told_better_than_by_a_mean(
+    small_with_value,
+):
+    absolute, square = cold_start_errors(small_with_value)
+    for name in ("tweedie", "two_stages"):
+        assert absolute[name] < 0.9 * absolute["channel_mean"]
+        assert square[name] < square["channel_mean"]
 
 
 # --- what is printed and drawn
