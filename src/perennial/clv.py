@@ -12,6 +12,9 @@ from perennial import __version__, btyd
 DAYS_PER_WEEK = 7
 DAYS_PER_YEAR = 365
 
+#: How often expected orders are told beside those that came.
+TRACKED_DAYS = 28
+
 #: Quantiles of the amount between which a share of the customers is expected to lie.
 BOUNDS = {
     "amount_low_80": 0.10,
@@ -256,6 +259,46 @@ def month_shares(
     return shares[list(_MONTH_COLUMNS)].astype(_MONTH_COLUMNS)
 
 
+def track_orders(
+    purchases: pd.DataFrame, fits: pd.DataFrame, dates: pd.DataFrame
+) -> pd.DataFrame:
+    """Tell how many orders all customers of a past date were to place, by when.
+
+    Parameters
+    ----------
+    purchases, fits
+        As for :func:`score_customers`.
+    dates : DataFrame
+        One row per ``as_of_date`` and ``horizon_days``: how far to look ahead.
+
+    Returns
+    -------
+    DataFrame
+        One row per ``as_of_date``, ``model_name`` and ``days_ahead``, every four weeks
+        and at the horizon: ``customers_count`` and, of all of them until then,
+        ``expected_order_days_count``. No row where the model was refused.
+    """
+    rows = []
+    for as_of_date, horizon_days in dates.itertuples(index=False):
+        customers = purchases[purchases["as_of_date"] == as_of_date]
+        histories, counts = np.unique(
+            np.column_stack(_papers_history(customers)), axis=0, return_counts=True
+        )
+        history = (histories[:, 0].astype(int), histories[:, 1], histories[:, 2])
+        ends = [*range(TRACKED_DAYS, horizon_days, TRACKED_DAYS), horizon_days]
+        for model_name in btyd.PURCHASE_MODELS:
+            fit = _fit_of(fits, as_of_date, model_name) if len(customers) else None
+            if fit is None or not fit.is_ok:
+                continue
+            for days in ends:
+                each = btyd.expected_orders(fit, days / DAYS_PER_WEEK, *history)
+                known = np.isfinite(each)
+                expected = round(float((each * counts)[known].sum()), SCORE_DECIMALS)
+                row = (as_of_date, model_name, days, counts[known].sum(), expected)
+                rows.append(row)
+    return pd.DataFrame(rows, columns=list(_TRACK_COLUMNS)).astype(_TRACK_COLUMNS)
+
+
 def _months(
     histories: pd.DataFrame, weeks: np.ndarray, ends: list[int], rate: float
 ) -> pd.DataFrame:
@@ -291,6 +334,14 @@ _MONTH_COLUMNS = {
     "month_number": int,
     "amount_share_so_far": float,
     "value_share_so_far": float,
+}
+
+_TRACK_COLUMNS = {
+    "as_of_date": "datetime64[us]",
+    "model_name": str,
+    "days_ahead": int,
+    "customers_count": int,
+    "expected_order_days_count": float,
 }
 
 _FIT_COLUMNS = {

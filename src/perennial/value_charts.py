@@ -24,6 +24,15 @@ qualify horizon_days = min(horizon_days) over ()
 order by nominal_share, decile
 """
 
+_TRACKING = """
+select as_of_date, days_ahead,
+    cast(expected_order_days_count as double) as expected_order_days_count,
+    actual_order_days_count
+from marts.clv_tracking
+where model_name = (select min(model_name) from marts.clv_tracking)
+order by as_of_date, days_ahead
+"""
+
 _RETENTION = """
 select segment_value, period_months, period_number, observed_survival,
     expected_survival
@@ -55,7 +64,7 @@ _COLORS = ("#d1603d", "#4c7ea8", "#6d8f4e", "#9a6aa3", "#b58b2b", "#5c5f66")
 
 
 def draw_value(project: Project, folder: Path | None = None) -> list[Path]:
-    """Draw value by tenth, the coverage of bounds, retention and coming months.
+    """Draw value by tenth, orders tracked, coverage, retention and coming months.
 
     Parameters
     ----------
@@ -79,6 +88,7 @@ def draw_value(project: Project, folder: Path | None = None) -> list[Path]:
     with project.reading() as connection, charts.mpl.rc_context(charts.STYLE):
         for name, (query, draw) in {
             "value_by_decile": (_BY_DECILE, _draw_by_decile),
+            "value_tracking": (_TRACKING, _draw_tracking),
             "value_coverage": (_COVERAGE, _draw_coverage),
             "value_retention": (_RETENTION, _draw_retention),
             "value_by_month": (_CASH_FLOWS, _draw_by_month),
@@ -106,6 +116,25 @@ def _draw_by_decile(data: pd.DataFrame):
     days = data["horizon_days"].iloc[0]
     axes.set_title(f"Expected (lines) and brought (dots) in {days} days")
     axes.legend(title="as of", loc="upper right")
+    return figure
+
+
+def _draw_tracking(data: pd.DataFrame):
+    figure, axes = charts.figure()
+    for (date, rows), color in zip(data.groupby("as_of_date"), _COLORS, strict=False):
+        days = rows["days_ahead"]
+        axes.plot(days, rows["actual_order_days_count"], "o", color=color)
+        axes.plot(
+            days,
+            rows["expected_order_days_count"],
+            color=color,
+            label=f"{date:%Y-%m-%d}",
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("days after the date")
+    axes.set_ylabel("order days of all who had ordered by then")
+    axes.set_title("Orders so far, expected (lines) and placed (dots)")
+    axes.legend(title="as of", loc="upper left")
     return figure
 
 

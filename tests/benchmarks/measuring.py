@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -116,6 +117,30 @@ def watched(
         "memory_mb": highest or usage.ru_maxrss / 1024,
     }
     return Ended(process.returncode, output, figures, stopped_for)
+
+
+def installed(environment: Path, *packages: str) -> str:
+    """Let pip fill an environment of its own; what went wrong, or nothing."""
+    done = environment / "installed"
+    if done.exists():
+        return ""
+    told(f"installing {', '.join(packages)}")
+    shutil.rmtree(environment, ignore_errors=True)
+    for command in (
+        [sys.executable, "-m", "venv", str(environment)],
+        [environment / "bin" / "pip", "install", "-q", *packages],
+    ):
+        ended = subprocess.run(command, capture_output=True, text=True)
+        if ended.returncode:
+            return last_line(ended.stderr) or f"{command[1]} failed"
+    done.touch()
+    return ""
+
+
+def last_line(text: str) -> str:
+    """What an error says at its end, as one cell of a table."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip().replace("|", "/")[:120] if lines else ""
 
 
 def peak_memory_mb(process_id: int) -> float:

@@ -6,13 +6,12 @@ of its own. A tool is asked for a larger company until it takes too long or too 
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import duckdb
 from features import NO_TESTS, run_dbt, seconds_of_nodes
-from measuring import company, told, watched
+from measuring import company, installed, last_line, told, watched
 
 MOST_SECONDS = 600
 MOST_MEMORY_MB = 16_000
@@ -114,21 +113,7 @@ class PeerBench:
 
     def install(self, name: str) -> str:
         """Make the environment of a tool; what went wrong, or nothing."""
-        environment = self.folder / f"environment-{name}"
-        done = environment / "installed"
-        if done.exists():
-            return ""
-        told(f"installing {', '.join(ENVIRONMENTS[name])}")
-        shutil.rmtree(environment, ignore_errors=True)
-        for command in (
-            [sys.executable, "-m", "venv", str(environment)],
-            [environment / "bin" / "pip", "install", "-q", *ENVIRONMENTS[name]],
-        ):
-            ended = subprocess.run(command, capture_output=True, text=True)
-            if ended.returncode:
-                return last_line(ended.stderr) or f"{command[1]} failed"
-        done.touch()
-        return ""
+        return installed(self.folder / f"environment-{name}", *ENVIRONMENTS[name])
 
     def clean_files(self, size: str) -> Path:
         """Write a company's orders and events as every tool can read them.
@@ -290,12 +275,6 @@ def differing_customers(task: str, ours: Path, theirs: Path) -> int:
             f"on ours.customer_id = theirs.customer_id where {differs}"
         ).fetchone()
     return count
-
-
-def last_line(text: str) -> str:
-    """What an error says at its end, as one cell of a table."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip().replace("|", "/")[:120] if lines else ""
 
 
 def table_of_peers(rows: list[dict]) -> list[str]:

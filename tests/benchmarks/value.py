@@ -1,16 +1,18 @@
 """Purchase models of half a million customers: fits, and values with their bounds.
 
 Histories are drawn by the models' own assumptions, in whole days and cents. lifetimes
-fits the same customers row by row; the parameters must be the same.
+and pymc-marketing fit the same customers row by row; the parameters must be the same.
 """
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from measuring import measured, told, write_part
+from measuring import installed, last_line, measured, told, watched, write_part
 
+from perennial import clv
 from perennial.simulate import simulate_purchases, simulate_spend
 
 CUSTOMERS, HORIZON = 500_000, 365
@@ -22,6 +24,10 @@ MOST_SECONDS_TO_FIT, MOST_SECONDS_TO_VALUE = 6, 30
 
 #: How far parameters of the two fits may lie apart, relative to them.
 TOLERANCE = 1e-3
+
+#: The same where priors have a say.
+PRIORS_TOLERANCE = 2e-2
+MOST_SECONDS_OF_PYMC = 600
 
 BEGIN = """
 import json, sys
@@ -54,6 +60,35 @@ def fit():
     ]))
 """
 
+#: MAP fits with the priors of the tool, which half a million customers outvote.
+PYMC = """
+import json, logging, sys, time, warnings
+import numpy as np
+import pandas as pd
+warnings.simplefilter("ignore")
+logging.disable(logging.WARNING)
+from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
+held = np.load(sys.argv[1])
+x, t_x, T, mean = (held[name] for name in ("x", "t_x", "T", "mean"))
+who = np.arange(len(x))
+rows = pd.DataFrame({"customer_id": who, "frequency": x, "recency": t_x, "T": T})
+is_back = (x > 0) & (np.nan_to_num(mean) > 0)
+spent = rows[is_back].assign(monetary_value=mean[is_back])
+begun = time.perf_counter()
+models = BetaGeoModel(data=rows), GammaGammaModel(data=spent)
+for model in models:
+    model.fit(method="map", progressbar=False)
+seconds = time.perf_counter() - begun
+names = (("r", "alpha", "a", "b"), ("p", "q", "v"))
+found = [
+    {name: float(np.ravel(model.fit_result[name])[0]) for name in each}
+    for each, model in zip(names, models)
+]
+found[1]["gamma"] = found[1].pop("v")
+print(json.dumps(found))
+print(seconds)
+"""
+
 VALUE = """
 fits = clv.fit_models(rows)
 dates = pd.DataFrame({{"as_of_date": rows["as_of_date"][:1], "horizon_days": {days}}})
@@ -77,13 +112,39 @@ def measure_value(folder: Path) -> None:
     told("fitting row by row, lifetimes")
     theirs = measured(f"{begin}{RAW}\nfit()")
     same_parameters(ours, theirs)
+    bayes = by_pymc(folder, file, ours)
     told("values with bounds")
     value = measured(f"{begin}{VALUE.format(days=HORIZON)}\nvalue()")
     write_part(
         "value",
         f"{CUSTOMERS:,} drawn customers, one thread",
-        table_of_value(ours, theirs, value),
+        table_of_value(ours, theirs, bayes, value),
     )
+
+
+def by_pymc(folder: Path, file: str, ours: dict) -> dict:
+    """Fit by pymc-marketing in an environment of its own, or say why it does not."""
+    environment = folder / "environment-pymc"
+    if fault := installed(environment, "pymc-marketing"):
+        return {"fault": f"not installed: {fault}"}
+    told("fitting row by row, pymc-marketing")
+    held = folder / "histories.npz"
+    rows = pd.read_pickle(file)
+    x, t_x, T = clv._papers_history(rows)
+    mean = rows["mean_repeat_order_day_amount"].to_numpy(float)
+    np.savez(held, x=x, t_x=t_x, T=T, mean=mean)
+    ended = watched(
+        [str(environment / "bin" / "python"), "-c", PYMC, str(held)],
+        {name: text for name, text in os.environ.items() if name != "PYTHONPATH"},
+        MOST_SECONDS_OF_PYMC,
+    )
+    if ended.stopped_for:
+        return {**ended.figures, "fault": f"stopped: {ended.stopped_for}"}
+    if ended.exit_code:
+        return {"fault": last_line(ended.output)}
+    *_, parameters, seconds = ended.output.splitlines()
+    same_parameters(ours, {"output": parameters}, PRIORS_TOLERANCE)
+    return {**ended.figures, "seconds": float(seconds)}
 
 
 def draw() -> pd.DataFrame:
@@ -108,18 +169,21 @@ def draw() -> pd.DataFrame:
     )
 
 
-def same_parameters(ours: dict, theirs: dict) -> None:
-    """Stop where grouping rows has changed what was learned."""
+def same_parameters(ours: dict, theirs: dict, tolerance: float = TOLERANCE) -> None:
+    """Stop where another way has led to other parameters."""
     told_of = [json.loads(one["output"].splitlines()[0]) for one in (ours, theirs)]
     for mine, other in zip(*told_of, strict=True):
         for name, number in mine.items():
             gap = abs(number - other[name]) / abs(number)
-            assert gap < TOLERANCE, f"{name}: {number} and {other[name]}"
+            assert gap < tolerance, f"{name}: {number} and {other[name]}"
 
 
-def table_of_value(ours: dict, theirs: dict, value: dict) -> list[str]:
+def table_of_value(ours: dict, theirs: dict, bayes: dict, value: dict) -> list[str]:
     """Rows of the table."""
     ratio = theirs["seconds"] / ours["seconds"]
+    told_of_pymc = bayes.get("fault") or (
+        f"{bayes['seconds'] / ours['seconds']:.1f} x; equal parameters"
+    )
     steps = [
         (
             "BG/NBD and Gamma-Gamma fitted, grouping and own search included",
@@ -131,6 +195,7 @@ def table_of_value(ours: dict, theirs: dict, value: dict) -> list[str]:
             theirs,
             "",
         ),
+        (f"the same by pymc-marketing, MAP ({told_of_pymc})", bayes, ""),
         (
             f"{HORIZON}-day values by three models, with bounds of one",
             value,
@@ -141,8 +206,14 @@ def table_of_value(ours: dict, theirs: dict, value: dict) -> list[str]:
         "| step | seconds | limit | processor seconds | peak memory, MB |",
         "| --- | ---: | ---: | ---: | ---: |",
         *(
-            f"| {name} | {step['seconds']:.1f} | {limit} | {step['cpu_seconds']:.1f} "
-            f"| {step['memory_mb']:,.0f} |"
+            f"| {name} | {figure(step, 'seconds', '.1f')} | {limit} "
+            f"| {figure(step, 'cpu_seconds', '.1f')} "
+            f"| {figure(step, 'memory_mb', ',.0f')} |"
             for name, step, limit in steps
         ),
     ]
+
+
+def figure(step: dict, name: str, form: str) -> str:
+    """A figure of a step, or nothing where it came to none."""
+    return f"{step[name]:{form}}" if name in step else ""

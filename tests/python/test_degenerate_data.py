@@ -100,7 +100,7 @@ def degenerate_build(shared_build):
             f"degenerate-{name}",
             lines=LOGS[name](),
             settings={"search_trials": 0},
-            everything=True,
+            everything=name in CANDIDATE_STATUSES,
         )
 
     return build

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from conftest import SHORT
 from shop import COUNTS, ENTITIES, INPUT, Shop, ShopBuild, write_all, write_rows
 
 pytestmark = pytest.mark.loader
@@ -269,6 +270,7 @@ def contents(build: ShopBuild, entity: str) -> list[tuple]:
     return build.rows(CONTENTS.format(columns=", ".join(columns), entity=entity))
 
 
+ORDERS = {"entities": ["orders"]}
 WHOLE = ("--exclude", "test_type:unit")
 NO_SEARCH = {"search_trials": 0}
 
@@ -312,9 +314,7 @@ def test_one_domain_is_enough(installed, tmp_path):
     """Folders of the other domains are not there at all."""
     shop = Shop(installed, tmp_path)
     write_rows(shop.files, "orders")
-    # what a rule made has no chance in it, and is found out by the audit of features
-    settings = {**NO_SEARCH, "entities": ["orders"]}
-    build = shop.build(*WHOLE, "no_feature_knows_too_much", settings=settings)
+    build = shop.build(*WHOLE, *SHORT, settings=ORDERS)
     assert build.exit_code == 0, build.output[-3000:]
     assert build.row("select count(*) from marts.fct_orders") == (COUNTS["orders"],)
     missing = build.rows(
@@ -349,9 +349,6 @@ def write_orders(shop: Shop, name: str, good_count: int, bad_count: int) -> None
     (folder / f"{name}.csv").write_text("\n".join([header, *good, *bad, ""]))
 
 
-ORDERS = {"entities": ["orders"]}
-
-
 def test_as_many_refused_lines_as_the_threshold_allows_are_no_reason_to_stop(
     installed, tmp_path
 ):
@@ -366,8 +363,11 @@ def test_as_many_refused_lines_as_the_threshold_allows_are_no_reason_to_stop(
 
 @pytest.mark.parametrize(
     ("good_count", "bad_count", "threshold"),
-    [(198, 1, 0.005), (199, 2, 0.005), (0, 1, 1)],
-    ids=["one_line_short", "one_line_more", "no_line_of_use"],
+    [
+        pytest.param(198, 1, 0.005, id="one_line_short", marks=pytest.mark.slow),
+        pytest.param(199, 2, 0.005, id="one_line_more"),
+        pytest.param(0, 1, 1, id="no_line_of_use", marks=pytest.mark.slow),
+    ],
 )
 def test_one_refused_line_more_stops_everything_below(
     good_count, bad_count, threshold, installed, tmp_path
@@ -390,7 +390,13 @@ def test_one_refused_line_more_stops_everything_below(
 # Stops of a whole build, and freshness -----------------------------------------------
 
 
-@pytest.mark.parametrize("content", ["", "a;b\n1;2\n"], ids=["zero_bytes", "header"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("", id="zero_bytes"),
+        pytest.param("a;b\n1;2\n", id="header", marks=pytest.mark.slow),
+    ],
+)
 def test_a_file_that_cannot_be_used_stops_before_any_row_is_read(
     content, installed, tmp_path
 ):
@@ -420,6 +426,7 @@ def test_a_folder_without_files_is_told_in_one_line(installed, tmp_path):
     assert "no file is there" in lines.pop()
 
 
+@pytest.mark.slow
 def test_freshness_is_the_age_of_the_newest_file(installed, tmp_path):
     shop = Shop(installed, tmp_path)
     write_orders(shop, "old", 1, 0)

@@ -429,6 +429,7 @@ def test_lines_of_invoices_are_added_up_and_an_unreadable_one_refuses_its_invoic
     ) == [(1,), (2,), (3,)]
 
 
+@pytest.mark.slow
 def test_a_folder_of_subscriptions_and_usage_is_told_apart_by_its_names(
     clone, tmp_path
 ):
@@ -496,6 +497,7 @@ def test_other_settings_than_dbt_has_parsed_are_parsed_anew(clone, tmp_path):
     assert build.row("select count(*) > 0 from staging.stg_own__touches") == (True,)
 
 
+@pytest.mark.slow
 def test_an_export_of_a_payment_service_has_cents_and_seconds_since_1970(
     clone, tmp_path
 ):

@@ -245,10 +245,11 @@ def test_an_odd_customer_is_followed_by_the_letter(dirty):
 def test_too_many_refused_rows_stop_everything_below(tmp_path):
     lines = [GOOD] * 199 + [" 00001 19970101  1   abc"]
     folder = write_log(tmp_path / "at", lines)
-    at_threshold = run_build(tmp_path / "home-at", folder)
+    orders = ("--select", "+fct_orders")
+    at_threshold = run_build(tmp_path / "home-at", folder, selection=orders)
     assert at_threshold.exit_code == 0, at_threshold.errors
     folder = write_log(tmp_path / "over", lines[1:])
-    over = run_build(tmp_path / "home-over", folder)
+    over = run_build(tmp_path / "home-over", folder, selection=orders)
     assert over.exit_code == 1
     assert "few_refused_rows_int_checked_orders" in over.output + over.errors
     assert (

@@ -44,7 +44,7 @@ BY_RUN = {
 
 SELECTION = (
     *("--select", "+feature_store", "+outcome_churn", "+outcome_value"),
-    *("+outcome_expansion", "feature_statistics"),
+    *("+outcome_revenue", "+outcome_expansion", "feature_statistics"),
     *("--exclude", "resource_type:unit_test"),
     "resource_type:test",
 )

@@ -6,6 +6,7 @@ import pytest
 from shop import Shop, write_rows
 
 pytestmark = pytest.mark.loader
+SLOW = pytest.mark.slow
 
 BACKWARDS = "assert_a_session_does_not_go_back_in_time"
 SHARED = "assert_a_session_belongs_to_one_customer"
@@ -47,7 +48,7 @@ def write_events(shop: Shop, first: int, last: int, change: str, form: str) -> N
     write_rows(shop.files, "events", first, last, form, change)
 
 
-@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("form", ["csv", pytest.param("parquet", marks=SLOW)])
 def test_a_planted_line_is_told_once_and_stays_accepted(form, installed, tmp_path):
     shop = Shop(installed, tmp_path)
     write_events(shop, 0, 10, "*", form)
@@ -58,6 +59,7 @@ def test_a_planted_line_is_told_once_and_stays_accepted(form, installed, tmp_pat
     assert warned(shop, SHOP_FORMAT=form) == {BACKWARDS: 0, SHARED: 0}
 
 
+@SLOW
 def test_lines_keep_their_order_where_there_are_more_files_than_lines(
     installed, tmp_path
 ):
@@ -80,6 +82,7 @@ def test_copies_and_refused_lines_are_not_looked_at(installed, tmp_path):
     assert warned(shop) == {BACKWARDS: 0, SHARED: 0}
 
 
+@SLOW
 def test_of_many_events_a_share_of_the_sessions_is_followed(installed, tmp_path):
     """Sessions whole, and the same share of the planted lines."""
     shop = Shop(installed, tmp_path)

@@ -290,6 +290,24 @@ def test_a_level_or_a_feature_that_is_new_or_gone_is_said_and_scored(rows, fits)
     assert nothing.empty, "a fit of a later day says nothing of an earlier one"
 
 
+@pytest.mark.parametrize("times", [0.4, 2.1, np.nan])
+def test_who_is_far_off_on_its_own_rows_is_refused(rows, times, monkeypatch):
+    """And the others are not asked for it."""
+
+    def far_off(rows, settings):
+        document, search = value.fit_linear(rows, settings)
+        weights = [weight * times for weight in document["weights"]]
+        intercept = document["intercept"] * times
+        return {**document, "weights": weights, "intercept": intercept}, search
+
+    monkeypatch.setitem(value.CANDIDATES, "linear", far_off)
+    found = fitted(rows)
+    assert found["linear"].status == "off_level"
+    assert found["linear"].document == {}
+    assert f"{times:.1f}"[:3] in found["linear"].note
+    assert {found[name].status for name in ("tweedie", "two_stages")} == {"ok"}
+
+
 @pytest.mark.parametrize("name", ["tweedie", "two_stages"])
 def test_one_giant_does_not_carry_the_others_away(name, rows, fits):
     """A wholesaler of a thousand times the usual amount, among 1,500 customers.
@@ -465,7 +483,7 @@ def test_counts_of_orders_come_as_often_as_was_said(master):
     assert shares == pytest.approx(np.full(10, 0.1), abs=0.025)
 
 
-@pytest.mark.parametrize("company", ["master", "demo_with_value"])
+@pytest.mark.parametrize("company", ["master", "demo"])
 def test_published_bounds_hold_at_least_what_they_should(company, request):
     build = request.getfixturevalue(company)
     told = build.rows(
@@ -479,7 +497,7 @@ def test_published_bounds_hold_at_least_what_they_should(company, request):
         assert covered >= float(nominal) - allowed, (date, days)
 
 
-@pytest.mark.parametrize("company", ["master", "demo_with_value"])
+@pytest.mark.parametrize("company", ["master", "demo"])
 def test_every_customer_has_one_route_and_months_that_add_up(company, request):
     build = request.getfixturevalue(company)
     ((customers, routes, scores),) = build.rows(
@@ -515,20 +533,6 @@ def test_every_customer_has_one_route_and_months_that_add_up(company, request):
 # --- customers whose truth is known
 
 
-@pytest.fixture(scope="session")
-def demo_with_value(shared_build) -> Build:
-    """The demo company, with all that is told of value."""
-    return shared_build(
-        "demo-value",
-        connector="demo",
-        selection=(
-            *("--select", "+clv_coverage", "+clv_cash_flows", "+clv_leaderboard"),
-            *("+clv_routes", "+clv_backtest_metrics", "+clv_totals", "+value_deciles"),
-            *("+cohort_value", "--exclude", "resource_type:test"),
-        ),
-    )
-
-
 def truth_of(build: Build, days: int) -> pd.DataFrame:
     """What each subscriber will truly bring, by the company's own probabilities."""
     months = build.home / "demo" / "truth" / "month_ends" / "*.parquet"
@@ -544,8 +548,8 @@ def truth_of(build: Build, days: int) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("days", [90, 365])
-def test_who_will_truly_bring_more_stands_first(demo_with_value, days):
-    told = truth_of(demo_with_value, days)
+def test_who_will_truly_bring_more_stands_first(demo, days):
+    told = truth_of(demo, days)
     newest = told[told["as_of_date"] == told["as_of_date"].max()]
     found = newest.groupby("model_name")[["expected_amount", "true_amount"]].apply(
         lambda rows: stats.spearmanr(*rows.astype(float).to_numpy().T)[0]
@@ -575,9 +579,9 @@ def cold_start_errors(build: Build) -> tuple[pd.Series, pd.Series]:
     return absolute, square
 
 
-def test_who_is_new_is_told_better_than_by_the_mean_of_the_channel(demo_with_value):
+def test_who_is_new_is_told_better_than_by_the_mean_of_the_channel(demo):
     """By what they then brought, on six past dates."""
-    absolute, square = cold_start_errors(demo_with_value)
+    absolute, square = cold_start_errors(demo)
     for name in ("tweedie", "two_stages"):
         assert absolute[name] < 0.95 * absolute["channel_mean"]
         assert square[name] < 0.97 * square["channel_mean"]
@@ -624,6 +628,45 @@ def test_who_is_new_in_the_small_company_is_told_better_than_by_a_mean(
     for name in ("tweedie", "two_stages"):
         assert absolute[name] < 0.9 * absolute["channel_mean"]
         assert square[name] < square["channel_mean"]
+
+
+def test_orders_are_tracked_to_what_was_expected_and_came(master):
+    """At the horizon both are the sums over customers that stand elsewhere."""
+    ends = master.rows(
+        """
+        select tracked.as_of_date, tracked.model_name, tracked.customers_count,
+            tracked.actual_order_days_count, sum(outcomes.future_order_days_count),
+            tracked.expected_order_days_count, sum(scores.expected_orders_count)
+        from marts.clv_tracking as tracked
+        inner join scores.score_clv as scores
+            on tracked.as_of_date = scores.as_of_date
+            and tracked.model_name = scores.model_name
+            and tracked.days_ahead = scores.horizon_days
+        inner join outcomes.outcome_value as outcomes
+            on scores.customer_id = outcomes.customer_id
+            and scores.as_of_date = outcomes.as_of_date
+            and scores.horizon_days = outcomes.horizon_days
+        group by all
+        """
+    )
+    assert len(ends) >= 6
+    for _, _, count, came, outcomes, expected, scored in ends:
+        assert count > 10_000
+        assert came == outcomes > 0
+        assert float(expected) == pytest.approx(float(scored), rel=1e-4)
+    # and sums only rise, of either kind
+    for column in ("expected_order_days_count", "actual_order_days_count"):
+        (falling,) = master.row(
+            f"""
+            select count(*) filter (where step < 0) from (
+                select {column} - lag({column}) over (
+                    partition by as_of_date, model_name order by days_ahead
+                ) as step
+                from marts.clv_tracking
+            )
+            """
+        )
+        assert falling == 0
 
 
 # --- what is printed and drawn
@@ -684,7 +727,7 @@ def test_value_is_drawn_the_same_each_time(demo, tmp_path, monkeypatch):
         ]
         for name in ("once", "again")
     ]
-    assert len(drawn[0]) == 4
+    assert len(drawn[0]) == 5
     assert drawn[0] == drawn[1]
 
 
