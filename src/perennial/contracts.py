@@ -250,7 +250,7 @@ def fit_hazards(months: pd.DataFrame, origins: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per origin, plan (:data:`ANY_OTHER` too), one of
         :data:`CONTRACT_STATES` and ``tenure_months`` from 0 to the longest that was
-        seen; a single row without a plan where nothing was fitted.
+        seen; where nothing was fitted a single one, without a probability.
     """
     pieces = []
     with threadpool_limits(limits=1):
@@ -272,7 +272,10 @@ def _hazards_of(table: pd.DataFrame) -> pd.DataFrame:
     ):
         if count < MINIMUM_LOST:
             note = f"{count} customer-months {what}; the least is {MINIMUM_LOST}"
-            return pd.DataFrame([{"hazard_status": status, "hazard_note": note}])
+            nobody = dict(zip(_KIND, (ANY_OTHER, CONTRACT_STATES[0], 0), strict=True))
+            counts = {"at_risk_count": at_risk, "lost_count": lost}
+            told = {"hazard_status": status, "hazard_note": note}
+            return pd.DataFrame([nobody | counts | told])
     seen = table.reset_index()
     plans = sorted(seen["plan"].unique())
     weights = np.concatenate([seen["lost_count"], table["at_risk_count"]])
@@ -309,12 +312,12 @@ _COUNTS = ["at_risk_count", "lost_count"]
 
 _HAZARD_COLUMNS = {
     "origin_date": "datetime64[us]",
-    "plan": "str",
-    "contract_state": "str",
-    "tenure_months": "Int64",
+    "plan": str,
+    "contract_state": str,
+    "tenure_months": int,
     "leaving_probability": float,
-    "at_risk_count": "Int64",
-    "lost_count": "Int64",
+    "at_risk_count": int,
+    "lost_count": int,
     "hazard_status": str,
     "hazard_note": str,
     "library_version": str,

@@ -164,6 +164,9 @@ def test_risks_that_cannot_be_told_have_a_status(counts, status):
     assert found["leaving_probability"].notna().all() == (status == "ok")
     if status != "ok":
         assert len(found) == 1 and found["hazard_note"].all()
+        # a key of its own all the same
+        assert found[["plan", "contract_state", "tenure_months"]].notna().all(axis=None)
+        assert found["at_risk_count"].item() == months["at_risk_count"].sum()
 
 
 def test_without_an_origin_there_is_no_risk():

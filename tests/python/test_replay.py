@@ -117,6 +117,8 @@ def cut_last_days(raw: Path, days: list[str], waiting: Path) -> None:
                 (waiting / domain / f"{file.stem}_{day}{file.suffix}").write_text(
                     "".join(lines), encoding="utf-8", errors="surrogateescape"
                 )
+            if not file.stat().st_size:  # a file without a line is none
+                file.unlink()
 
 
 def by_run(built: Build) -> dict[str, list[tuple]]:
