@@ -28,15 +28,10 @@ VALUE_STATUSES = (
     "too_few_buyers",
     "no_features",
     "not_fitted",
-    "off_level",
 )
 
 #: With fewer training rows that brought something, or nothing, no amount is learned.
 MINIMUM_BUYERS = calibration.MINIMUM_RARER
-
-#: Of a candidate, the least and the most that its expectations may come to in total on
-#: the rows that it learned from, as shares of what these brought.
-LEVELS = (0.5, 2.0)
 
 #: What the linear regression looks at: the first six that are there and differ.
 LINEAR_FEATURES = (
@@ -259,14 +254,12 @@ def fit_all(
     for name, fit in CANDIDATES.items():
         try:
             document, search = fit(rows, settings)
-            document |= most
-            _check_level(document, rows)
         except Refused as refused:
             fitted.append(FittedAmounts(name, {}, refused.status, refused.note))
         except np.linalg.LinAlgError as error:
             fitted.append(FittedAmounts(name, {}, "not_fitted", str(error)))
         else:
-            fitted.append(FittedAmounts(name, document, search=search))
+            fitted.append(FittedAmounts(name, {**document, **most}, search=search))
     return fitted
 
 
@@ -328,14 +321,6 @@ def tweedie_deviance(logarithms: np.ndarray, amounts: np.ndarray) -> float:
     """
     expected = np.exp(_bounded(logarithms))
     return float(mean_tweedie_deviance(amounts, expected, power=JUDGED_POWER))
-
-
-def _check_level(document: Document, rows: pd.DataFrame) -> None:
-    """Refuse who is far off in total on the very rows that were learned from."""
-    level = amounts(document, rows).sum() / rows["amount"].sum()
-    if not LEVELS[0] <= level <= LEVELS[1]:  # so that NaN is refused too
-        note = f"expects {level:.2f} of what its own training rows brought"
-        raise Refused("off_level", note)
 
 
 def _share_of(rows: pd.DataFrame) -> np.ndarray:

@@ -42,6 +42,7 @@ def dbt_build(home: Path) -> Build:
         [
             *(DBT, "--no-use-colors", "build"),
             *("--select", "+fct_orders", "+input_events"),
+            *("--indirect-selection", "cautious"),
             *("--exclude", "resource_type:unit_test"),
             *(f"--target-path={home / 'target'}", f"--log-path={home / 'logs'}"),
         ],

@@ -245,7 +245,7 @@ def test_an_odd_customer_is_followed_by_the_letter(dirty):
 def test_too_many_refused_rows_stop_everything_below(tmp_path):
     lines = [GOOD] * 199 + [" 00001 19970101  1   abc"]
     folder = write_log(tmp_path / "at", lines)
-    orders = ("--select", "+fct_orders")
+    orders = ("--select", "+fct_orders", "--indirect-selection", "cautious")
     at_threshold = run_build(tmp_path / "home-at", folder, selection=orders)
     assert at_threshold.exit_code == 0, at_threshold.errors
     folder = write_log(tmp_path / "over", lines[1:])

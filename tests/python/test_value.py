@@ -290,24 +290,6 @@ def test_a_level_or_a_feature_that_is_new_or_gone_is_said_and_scored(rows, fits)
     assert nothing.empty, "a fit of a later day says nothing of an earlier one"
 
 
-@pytest.mark.parametrize("times", [0.4, 2.1, np.nan])
-def test_who_is_far_off_on_its_own_rows_is_refused(rows, times, monkeypatch):
-    """And the others are not asked for it."""
-
-    def far_off(rows, settings):
-        document, search = value.fit_linear(rows, settings)
-        weights = [weight * times for weight in document["weights"]]
-        intercept = document["intercept"] * times
-        return {**document, "weights": weights, "intercept": intercept}, search
-
-    monkeypatch.setitem(value.CANDIDATES, "linear", far_off)
-    found = fitted(rows)
-    assert found["linear"].status == "off_level"
-    assert found["linear"].document == {}
-    assert f"{times:.1f}"[:3] in found["linear"].note
-    assert {found[name].status for name in ("tweedie", "two_stages")} == {"ok"}
-
-
 @pytest.mark.parametrize("name", ["tweedie", "two_stages"])
 def test_one_giant_does_not_carry_the_others_away(name, rows, fits):
     """A wholesaler of a thousand times the usual amount, among 1,500 customers.

@@ -23,10 +23,10 @@ def _parsed(loader: ManifestLoader) -> Path:
 
 
 def _shared(loader: ManifestLoader) -> Path:
-    """Tell under which name builds of a project, or of its copies, share it."""
+    """Tell under which name builds of the same project and settings share it."""
     state = loader.manifest.state_check
     hashes = [
-        loader.root_project.project_name,
+        loader.root_project.project_root,
         state.vars_hash.checksum,
         state.profile_hash.checksum,
         state.project_env_vars_hash.checksum,
