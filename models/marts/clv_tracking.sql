@@ -38,23 +38,6 @@ dates as (
 
 ),
 
-days as (
-
-    select
-        order_days.customer_id,
-        order_days.activity_date
-
-    from {{ ref('int_order_days') }} as order_days
-
-    inner join clock
-        on {{ is_known(
-            'order_days.known_date', 'order_days.told_again_date', 'clock.score_date'
-        ) }}
-
-    where order_days.orders_count > 0
-
-),
-
 -- who ordered for the first time after the date was not known by then
 came as (
 
@@ -65,8 +48,9 @@ came as (
 
     from dates
 
-    inner join days
+    inner join {{ ref('int_active_days') }} as days
         on {{ is_future('days.activity_date', 'dates.as_of_date', 'dates.days_ahead') }}
+        and days.activity_kind = 'ordered'
 
     inner join {{ ref('feat_purchases') }} as purchases
         on days.customer_id = purchases.customer_id

@@ -52,7 +52,7 @@ subscribers as (
 
     left join plans
         on customers.as_of_date = plans.origin_date
-        and store.plan = plans.plan
+        and coalesce(store.plan, 'unknown') = plans.plan
 
     where
         customers.is_scored

@@ -272,18 +272,15 @@ def _hazards_of(table: pd.DataFrame) -> pd.DataFrame:
     ):
         if count < MINIMUM_LOST:
             note = f"{count} customer-months {what}; the least is {MINIMUM_LOST}"
-            nobody = dict(zip(_KIND, (ANY_OTHER, CONTRACT_STATES[0], 0), strict=True))
-            counts = {"at_risk_count": at_risk, "lost_count": lost}
-            told = {"hazard_status": status, "hazard_note": note}
-            return pd.DataFrame([nobody | counts | told])
+            nobody = (ANY_OTHER, "none", 0, at_risk, lost, status, note)
+            return pd.DataFrame([nobody], columns=[*_KIND, *_COUNTS, *_ENDS])
     seen = table.reset_index()
     plans = sorted(seen["plan"].unique())
-    weights = np.concatenate([seen["lost_count"], table["at_risk_count"]])
-    weights[len(seen) :] -= seen["lost_count"]
+    kept_count = seen["at_risk_count"] - seen["lost_count"]
     model = LogisticRegression(solver="newton-cholesky", tol=1e-10, max_iter=1000).fit(
         np.tile(_month_matrix(seen, plans), (2, 1)),
         np.repeat([1, 0], len(seen)),
-        sample_weight=weights,
+        sample_weight=np.concatenate([seen["lost_count"], kept_count]),
     )
     grid = pd.MultiIndex.from_product(
         [
@@ -309,6 +306,7 @@ def _month_matrix(months: pd.DataFrame, plans: list[str]) -> np.ndarray:
 
 _KIND = ["plan", "contract_state", "tenure_months"]
 _COUNTS = ["at_risk_count", "lost_count"]
+_ENDS = ["hazard_status", "hazard_note"]
 
 _HAZARD_COLUMNS = {
     "origin_date": "datetime64[us]",

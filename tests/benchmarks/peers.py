@@ -92,8 +92,9 @@ class PeerBench:
 
     def measure(self) -> list[dict]:
         """Run each task by each tool, from the smallest company to the largest."""
-        for name in ENVIRONMENTS:
-            self.faults[name] = self.install(name)
+        for name, packages in ENVIRONMENTS.items():
+            environment = self.folder / f"environment-{name}"
+            self.faults[name] = installed(environment, *packages)
         rows = []
         given_up: dict[tuple, str] = {}
         for size in self.sizes:
@@ -110,10 +111,6 @@ class PeerBench:
                         given_up[(task, tool)] = row["fault"]
                     rows.append(row)
         return rows
-
-    def install(self, name: str) -> str:
-        """Make the environment of a tool; what went wrong, or nothing."""
-        return installed(self.folder / f"environment-{name}", *ENVIRONMENTS[name])
 
     def clean_files(self, size: str) -> Path:
         """Write a company's orders and events as every tool can read them.

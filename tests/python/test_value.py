@@ -587,7 +587,7 @@ def small_with_value(tmp_path_factory) -> Build:
 def test_values_of_the_small_company_stand_in_the_order_of_the_truth(
     small_with_value, days
 ):
-    """What is published today, and each candidate that is asked about everybody."""
+    """What is published today."""
     told = truth_of(small_with_value, days)
     newest = told[told["as_of_date"] == told["as_of_date"].max()]
     published = small_with_value.frame(

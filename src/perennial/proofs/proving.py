@@ -199,8 +199,8 @@ class Proofs:
 
     def _made_again(self, date: datetime.date) -> Iterable:
         targets = (
-            *(*self._targets, "score_clv", "score_churn", "score_value"),
-            "score_value_contracts",
+            *self._targets,
+            *("score_clv", "score_churn", "score_value", "score_value_contracts"),
         )
         one = self._copy("again", changes.shuffled, date, threads=1, targets=targets)
         four = self._copy("recut", changes.recut, date, threads=4, targets=targets)

@@ -48,7 +48,7 @@ _FROZEN = {
 }
 
 #: What is worked out of these and of the features of a copy.
-AGAIN = ("score_churn", "score_value", "train_contract_months", "fit_hazards")
+_AGAIN = ("score_churn", "score_value", "train_contract_months", "fit_hazards")
 
 _DATES = """
 select
@@ -187,7 +187,7 @@ class Workshop:
                             f"There is no {table}: "
                             "run perennial build without a selection."
                         ) from None
-            self.run("run", "--select", *AGAIN)
+            self.run("run", "--select", *_AGAIN)
 
     def parse(self) -> None:
         """Let dbt read the project, once for all copies."""
