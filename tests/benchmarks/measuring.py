@@ -19,7 +19,7 @@ import duckdb
 
 ROOT = Path(__file__).parents[2]
 
-MEMORY_LIMIT = "4500MB"
+MEMORY_LIMIT = "5GB"
 THREADS = 2
 
 
