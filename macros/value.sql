@@ -225,8 +225,8 @@
     told. -#}
 {% macro value_candidates_in_order() -%}
     {{ return([
-        'channel_mean', 'linear', 'bg_nbd', 'mbg_nbd', 'all_orders', 'hazard', 'tweedie', 'two_stages',
-        'blend',
+        'channel_mean', 'linear', 'bg_nbd', 'mbg_nbd', 'all_orders', 'seasonal', 'hazard',
+        'tweedie', 'two_stages', 'blend',
     ]) }}
 {%- endmacro %}
 

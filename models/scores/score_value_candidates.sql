@@ -76,7 +76,8 @@ by_purchases as (
             purchases.expected_value,
             baselines.expected_amount * {{ worth_of_amount('customers.horizon_days') }}
         ) as expected_value,
-        coalesce(purchases.model_source, baselines.model_source) as model_source
+        coalesce(purchases.model_source, baselines.model_source) as model_source,
+        purchases.customer_id is not null as is_own
 
     from customers
 
@@ -96,6 +97,47 @@ by_purchases as (
         and customers.horizon_days = baselines.horizon_days
 
     where customers.clv_route <> 'contractual'
+
+),
+
+seasons as (
+
+    select
+        as_of_date,
+        horizon_days,
+        season_index
+
+    from {{ ref('fit_seasons') }}
+
+    -- where no date of the horizon has an index, there is nothing to offer
+    qualify bool_or(season_status = 'ok') over (partition by horizon_days)
+
+),
+
+-- purchase models know no season: what they expect, times that of the same window
+by_seasons as (
+
+    select
+        by_purchases.customer_id,
+        by_purchases.as_of_date,
+        by_purchases.horizon_days,
+        by_purchases.clv_route,
+        'seasonal' as model_name,
+        by_purchases.expected_amount
+        * case when by_purchases.is_own then seasons.season_index else 1 end
+            as expected_amount,
+        by_purchases.expected_value
+        * case when by_purchases.is_own then seasons.season_index else 1 end
+            as expected_value,
+        by_purchases.model_source
+
+    from by_purchases
+
+    inner join seasons
+        on by_purchases.as_of_date = seasons.as_of_date
+        and by_purchases.horizon_days = seasons.horizon_days
+
+    where by_purchases.model_name = '{{ setting("purchase_model") }}'
 
 ),
 
@@ -164,7 +206,7 @@ alone as (
 blend_members as (
 
     select
-        *,
+        * exclude (is_own),
         'bought' as member_kind
 
     from by_purchases
@@ -230,7 +272,9 @@ all_candidates as (
 
     select * from alone
     union all
-    select * from by_purchases
+    select * exclude (is_own) from by_purchases
+    union all
+    select * from by_seasons
     union all
     select * from blends
 
