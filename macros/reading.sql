@@ -9,7 +9,8 @@
 {%- endmacro %}
 
 {#- What the previous run left in a table, or nothing and typed on the first run. The
-    only edge that runs backwards: for the ledger of files, and for what is learned. -#}
+    only edge that runs backwards: for the ledger of files, and for what is learned. What
+    an older version of the table lacks is NULL. -#}
 {% macro previous(model_name, columns) -%}
     {%- set found = namespace(relation=none) -%}
     {%- if execute -%}
@@ -21,7 +22,14 @@
         {%- endfor -%}
     {%- endif -%}
     {%- if found.relation %}
-    select {{ columns | join(', ') }} from {{ found.relation }}
+    {%- set there = adapter.get_columns_in_relation(found.relation)
+        | map(attribute='name') | list %}
+    select
+        {%- for name, type in columns.items() %}
+        {{ name if name in there else 'cast(null as ' ~ type ~ ') as ' ~ name }}
+        {{- ',' if not loop.last }}
+        {%- endfor %}
+    from {{ found.relation }}
     {%- else %}
     select
         {%- for name, type in columns.items() %}

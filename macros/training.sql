@@ -58,26 +58,6 @@
     {{ return(local_md5(values | join(';'))) }}
 {%- endmacro %}
 
-{#- The model that scores as of a date: the last one that was promoted, approved or
-    returned to by then. `events` is a relation or a query of the promotion log. -#}
-{% macro standing_champions(events, as_of_date) -%}
-    select
-        task,
-        horizon_days,
-        model_id
-
-    from {{ events }} as events
-
-    where
-        event in ('promoted', 'approved', 'rolled_back')
-        and {{ perennial.is_past('events.as_of_date', as_of_date) }}
-
-    qualify row_number() over (
-        partition by task, horizon_days
-        order by event_number desc
-    ) = 1
-{%- endmacro %}
-
 {#- Takes away the features of scores that are older than the setting says. -#}
 {% macro forget_old_features() -%}
     {%- set clock = '(select score_date from ' ~ ref('int_score_date') ~ ')' -%}

@@ -53,7 +53,7 @@ splits as (
         splits.role,
         bool_or(splits.role = 'score') over (
             partition by splits.horizon_days, splits.origin_date
-        ) as is_of_score_date
+        ) as is_to_score
 
     from {{ ref('model_splits') }} as splits
 
@@ -64,48 +64,77 @@ splits as (
 last_fits as (
 
     select
-        fitted.horizon_days,
-        max(fitted.origin_date) as origin_date
+        registered.horizon_days,
+        registered.as_of_date,
+        bool_or(registered.learning_version = learning.learning_version) as is_as_today
 
-    from fitted
+    from ({{ previous('fit_value_models', {
+        'horizon_days': 'integer', 'as_of_date': 'date', 'learning_version': 'varchar',
+    }) }}) as registered
+
+    cross join learning
 
     cross join clock
 
-    where {{ is_past('fitted.origin_date', 'clock.score_date') }}
+    where {{ is_past('registered.as_of_date', 'clock.score_date') }}
 
-    group by fitted.horizon_days
+    group by registered.horizon_days, registered.as_of_date
+
+    qualify
+        row_number() over (
+            partition by registered.horizon_days
+            order by registered.as_of_date desc
+        ) = 1
+
+),
+
+reasoned as (
+
+    select
+        splits.*,
+        learning.learning_version,
+        case
+            when fitted.origin_date is not null then 'not_due'
+            when not splits.is_to_score then 'past_origin'
+            when last_fits.as_of_date is null then 'first_run'
+            when not last_fits.is_as_today then 'learning_changed'
+            when {{ is_asked }} then 'asked'
+            when
+                {{ days_between('last_fits.as_of_date', 'splits.origin_date') }}
+                >= {{ setting('retrain_after_days') }}
+                then 'age'
+            else 'not_due'
+        end as fit_reason
+
+    from splits
+
+    cross join learning
+
+    -- what is fitted to score is registered, and no fit of a past date
+    left join fitted
+        on splits.horizon_days = fitted.horizon_days
+        and splits.origin_date = fitted.origin_date
+        and not splits.is_to_score
+
+    left join last_fits
+        on splits.horizon_days = last_fits.horizon_days
 
 ),
 
 due_splits as (
 
     select
-        splits.horizon_days,
-        splits.origin_date,
-        splits.as_of_date,
-        splits.role,
-        learning.learning_version
+        horizon_days,
+        origin_date,
+        as_of_date,
+        role,
+        is_to_score,
+        fit_reason,
+        learning_version
 
-    from splits
+    from reasoned
 
-    cross join learning
-
-    left join fitted
-        on splits.horizon_days = fitted.horizon_days
-        and splits.origin_date = fitted.origin_date
-
-    left join last_fits
-        on splits.horizon_days = last_fits.horizon_days
-
-    where
-        fitted.origin_date is null
-        and (
-            not splits.is_of_score_date
-            or {{ is_asked }}
-            or last_fits.origin_date is null
-            or {{ days_between('last_fits.origin_date', 'splits.origin_date') }}
-            >= {{ setting('retrain_after_days') }}
-        )
+    where fit_reason <> 'not_due'
 
 )
 

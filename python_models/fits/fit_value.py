@@ -1,4 +1,4 @@
-"""What customers brought, as learned at each origin. Grain: horizon, origin, model."""
+"""What customers brought, as learned at past origins. Grain: horizon, origin, model."""
 
 from perennial.churn import Settings, features_of
 from perennial.value import fit_candidates
@@ -6,7 +6,7 @@ from perennial.value import fit_candidates
 
 def model(dbt, session):
     settings = dbt.ref("int_settings").df().iloc[0]
-    splits = dbt.ref("train_value_splits")
+    splits = dbt.ref("train_value_splits").filter("not is_to_score")
     due = splits.project("horizon_days, as_of_date")
     examples = dbt.ref("train_values").filter("is_for_training")
     examples = examples.join(due, "horizon_days, as_of_date", how="semi")

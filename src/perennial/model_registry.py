@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import duckdb
 
@@ -26,22 +27,59 @@ inner join registry.model_registry as models
 order by stages.task, stages.horizon_days, stages.version
 """
 
+# which of them is published is told by clv_leaderboard, for each route
+_LIST_OF_VALUE = """
+select
+    stages.model_id,
+    stages.model_name,
+    stages.stage,
+    cast(stages.as_of_date as varchar),
+    models.training_rows_count,
+    '',
+    '',
+    '',
+    stages.last_event || case when stages.last_note <> '' then ': ' else '' end
+        || stages.last_note
+from fits.fit_value_stages as stages
+inner join fits.fit_value_models as models
+    on stages.model_id = models.model_id
+order by stages.task, stages.horizon_days, stages.version
+"""
+
 #: Columns of the list.
 HEADER = (
     *("model", "candidate", "stage", "fitted", "rows"),
     *("AUC", "skill", "choice", "last decision"),
 )
 
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where models of a kind stand: the tables of models, of events, and of stages."""
+
+    models: str
+    log: str
+    stages: str
+
+
+#: Of yes-or-no tasks, and of amounts.
+SHELVES = (
+    Shelf("registry.model_registry", "registry.promotion_log", "registry.model_stages"),
+    Shelf(
+        "fits.fit_value_models", "fits.fit_value_promotions", "fits.fit_value_stages"
+    ),
+)
+
 _GATES = """
 select gate, value, threshold, verdict, note
-from registry.promotion_log
+from {log}
 where model_id = ? and event = 'gate'
 order by event_number
 """
 
 _DECISIONS = """
 select cast(as_of_date as varchar), event, decided_by, note
-from registry.promotion_log
+from {log}
 where model_id = ? and event <> 'gate'
 order by event_number
 """
@@ -50,7 +88,8 @@ order by event_number
 def listed(project: Project) -> list[tuple]:
     """Every registered model: a row with the columns of :data:`HEADER`."""
     with project.reading() as connection:
-        return connection.execute(_LIST).fetchall()
+        found = connection.execute(_LIST).fetchall()
+        return found + connection.execute(_LIST_OF_VALUE).fetchall()
 
 
 def card(project: Project, model_id: str) -> list[str]:
@@ -72,19 +111,21 @@ def card(project: Project, model_id: str) -> list[str]:
         If there is no such model.
     """
     with project.reading() as connection:
-        known = _known(connection, model_id)
+        known, shelf = _known(connection, model_id)
         found = connection.execute(
             "select * exclude (model_document, model_id), stages.stage,"
             " length(models.model_document) as document_characters_count"
-            " from registry.model_registry as models"
-            " inner join (select model_id, stage from registry.model_stages) as stages"
+            f" from {shelf.models} as models"
+            f" inner join (select model_id, stage from {shelf.stages}) as stages"
             " using (model_id) where model_id = ?",
             [known],
         )
         names = [column[0] for column in found.description]
         row = dict(zip(names, found.fetchone(), strict=True))
-        gates = connection.execute(_GATES, [known]).fetchall()
-        decisions = connection.execute(_DECISIONS, [known]).fetchall()
+        gates = connection.execute(_GATES.format(log=shelf.log), [known]).fetchall()
+        decisions = connection.execute(
+            _DECISIONS.format(log=shelf.log), [known]
+        ).fetchall()
     lines = [f"# {known}", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {_told(value)} |" for name, value in row.items()]
     lines += ["", "## Gates", "", "| gate | value | threshold | verdict | note |"]
@@ -105,14 +146,14 @@ def approve(project: Project, model_id: str) -> str:
         If there is no such model, or it does not wait.
     """
     with _writing(project) as connection:
-        known = _known(connection, model_id)
+        known, shelf = _known(connection, model_id)
         last = connection.execute(
-            "select last_event from registry.model_stages where model_id = ?", [known]
+            f"select last_event from {shelf.stages} where model_id = ?", [known]
         ).fetchone()
         if last is None or last[0] != "waiting":
             told = "it is of a later date" if last is None else last[0]
             raise UsageFault(f"{known} does not wait for approval: {told}.")
-        _append(connection, known, "approved", "approved by a person")
+        _append(connection, shelf, known, "approved", "approved by a person")
     return f"{known} scores from the next build on: run perennial build."
 
 
@@ -125,9 +166,9 @@ def rollback(project: Project, model_id: str) -> str:
         If there is no such model, it never scored, or it scores now.
     """
     with _writing(project) as connection:
-        known = _known(connection, model_id)
+        known, shelf = _known(connection, model_id)
         stage = connection.execute(
-            "select stage from registry.model_stages where model_id = ?", [known]
+            f"select stage from {shelf.stages} where model_id = ?", [known]
         ).fetchone()
         if stage is None or stage[0] != "retired":
             told = "of a later date" if stage is None else stage[0]
@@ -135,35 +176,39 @@ def rollback(project: Project, model_id: str) -> str:
                 f"{known} is no model that scored before: it is {told}. "
                 "perennial models list shows which are retired."
             )
-        _append(connection, known, "rolled_back", "returned to by a person")
+        _append(connection, shelf, known, "rolled_back", "returned to by a person")
     return f"{known} scores from the next build on: run perennial build."
 
 
 def _append(
-    connection: duckdb.DuckDBPyConnection, model_id: str, event: str, note: str
+    connection: duckdb.DuckDBPyConnection,
+    shelf: Shelf,
+    model_id: str,
+    event: str,
+    note: str,
 ) -> None:
     connection.execute(
-        "insert into registry.promotion_log by name"
-        " select (select max(event_number) + 1 from registry.promotion_log)"
+        f"insert into {shelf.log} by name"
+        f" select (select max(event_number) + 1 from {shelf.log})"
         " as event_number, task, horizon_days, model_id,"
         " (select score_date from intermediate.int_score_date) as as_of_date,"
         " ? as event, 'decision' as gate, 'met' as verdict, ? as note,"
         " 'person' as decided_by"
-        " from registry.model_registry where model_id = ?",
+        f" from {shelf.models} where model_id = ?",
         [event, note, model_id],
     )
 
 
-def _known(connection: duckdb.DuckDBPyConnection, model_id: str) -> str:
-    found = connection.execute(
-        "select model_id from registry.model_registry where model_id = ?", [model_id]
-    ).fetchone()
-    if found is None:
-        raise UsageFault(
-            f"There is no model called {model_id[:60]!r}: "
-            "perennial models list shows them."
-        )
-    return found[0]
+def _known(connection: duckdb.DuckDBPyConnection, model_id: str) -> tuple[str, Shelf]:
+    for shelf in SHELVES:
+        found = connection.execute(
+            f"select model_id from {shelf.models} where model_id = ?", [model_id]
+        ).fetchone()
+        if found is not None:
+            return found[0], shelf
+    raise UsageFault(
+        f"There is no model called {model_id[:60]!r}: perennial models list shows them."
+    )
 
 
 def _told(value: object) -> str:

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from perennial import __version__, calibration, churn, encoding
 from perennial.churn import Document, Family, Parameters, Refused, Search, Settings
+from perennial.registry import checked_document
 
 #: How a fit can end: ``ok``, or why there is none.
 VALUE_STATUSES = (
@@ -161,9 +162,16 @@ def fit_candidates(
 
 
 def score_customers(
-    examples: pd.DataFrame, features: pd.DataFrame, fits: pd.DataFrame
+    examples: pd.DataFrame,
+    features: pd.DataFrame,
+    fits: pd.DataFrame,
+    models: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Apply to the customers of each date the last fits that were made by then.
+    """Apply to the customers of each date what was learned by then.
+
+    On the score date these are the models that stand, as they were registered; on a
+    past date, and where no model of the horizon is registered yet, the last fits of
+    past origins that were made by then.
 
     Parameters
     ----------
@@ -172,32 +180,43 @@ def score_customers(
     features : DataFrame
         One row per ``customer_id`` and ``as_of_date``.
     fits : DataFrame
-        What :func:`fit_candidates` returned.
+        What :func:`fit_candidates` returned of past origins.
+    models : DataFrame
+        Registered models, whatever their ``stage``: ``model_id``, ``model_name``,
+        ``horizon_days``, ``as_of_date`` of the fit, ``score_date``,
+        ``model_document`` and ``document_sha256``.
 
     Returns
     -------
     DataFrame
-        One row per horizon, date, customer and ``model_name`` that has a document:
-        ``expected_amount``, never negative and never above what any training row
-        brought, ``fitted_date`` and ``model_note``.
+        One row per horizon, date, customer and ``model_name`` that has something to
+        say: ``expected_amount``, never negative and never above what any training row
+        brought, ``fitted_date``, ``model_id`` (None of past origins), ``model_note``.
+
+    Raises
+    ------
+    Fault
+        If the document of a model that stands is not what was registered.
     """
+    past = fits[fits["model_document"] != ""]
     pieces = []
     with threadpool_limits(limits=1):
         for (horizon_days, as_of_date), chosen in examples.groupby(
             ["horizon_days", "as_of_date"], sort=True
         ):
-            known = fits[
-                (fits["horizon_days"] == horizon_days)
-                & (fits["origin_date"] <= as_of_date)
-                & (fits["model_document"] != "")
+            registered = models[
+                (models["horizon_days"] == horizon_days)
+                & (models["score_date"] == as_of_date)
             ]
-            newest = known[known["origin_date"] == known["origin_date"].max()]
-            if newest.empty:
+            if registered.empty:
+                said = _documents_of_past(past, horizon_days, as_of_date)
+            else:
+                said = _documents_that_stand(registered)
+            if not said:
                 continue
             customers = chosen.merge(features, on=["customer_id", "as_of_date"])
             customers = customers.sort_values("customer_id").reset_index(drop=True)
-            for fit in newest.itertuples(index=False):
-                pieces.append(_scored(customers, fit))
+            pieces += [_scored(customers, document, told) for document, told in said]
     empty = pd.DataFrame(columns=list(_SCORE_COLUMNS))
     scores = pd.concat(pieces) if pieces else empty
     return scores[list(_SCORE_COLUMNS)].astype(_SCORE_COLUMNS)
@@ -210,7 +229,10 @@ def training_rows(examples: pd.DataFrame, features: pd.DataFrame) -> pd.DataFram
     below 0.
     """
     known = examples[examples["future_amount"].notna()]
-    rows = known.merge(features, on=["customer_id", "as_of_date"])
+    key = ["customer_id", "as_of_date"]
+    # what both tables tell is told by the features, under its own name
+    told_twice = features.columns.intersection(examples.columns).difference(key)
+    rows = known.drop(columns=told_twice).merge(features, on=key)
     rows = rows.sort_values(["as_of_date", "customer_id"]).reset_index(drop=True)
     amount = np.maximum(rows["future_amount"].to_numpy(float), 0)
     return rows.assign(amount=amount, label=amount > 0)
@@ -432,6 +454,7 @@ _SCORE_COLUMNS = {
     "model_name": str,
     "expected_amount": float,
     "fitted_date": "datetime64[us]",
+    "model_id": object,
     "model_note": str,
 }
 
@@ -456,13 +479,54 @@ def _fit_row(fitted: FittedAmounts, rows: pd.DataFrame) -> tuple:
     )
 
 
-def _scored(customers: pd.DataFrame, fit: Any) -> pd.DataFrame:
-    document = json.loads(fit.model_document)
+def _documents_of_past(
+    fits: pd.DataFrame, horizon_days: int, as_of_date: pd.Timestamp
+) -> list[tuple[Document, dict[str, Any]]]:
+    """Give the fits of the last past origin, each with what a score tells of it."""
+    known = fits[
+        (fits["horizon_days"] == horizon_days) & (fits["origin_date"] <= as_of_date)
+    ]
+    newest = known[known["origin_date"] == known["origin_date"].max()]
+    return [
+        (
+            json.loads(fit.model_document),
+            {
+                "model_name": fit.model_name,
+                "fitted_date": fit.origin_date,
+                "model_id": None,
+            },
+        )
+        for fit in newest.itertuples(index=False)
+    ]
+
+
+def _documents_that_stand(
+    models: pd.DataFrame,
+) -> list[tuple[Document, dict[str, Any]]]:
+    """Give the models that score today, each with what a score tells of it."""
+    champions = models[models["stage"] == "champion"].sort_values("model_name")
+    return [
+        (
+            checked_document(
+                model.model_id, model.model_document, model.document_sha256
+            ),
+            {
+                "model_name": model.model_name,
+                "fitted_date": model.as_of_date,
+                "model_id": model.model_id,
+            },
+        )
+        for model in champions.itertuples(index=False)
+    ]
+
+
+def _scored(
+    customers: pd.DataFrame, document: Document, told: dict[str, Any]
+) -> pd.DataFrame:
     missing = sorted(set(_missing(document, customers)))
     return customers[["horizon_days", "as_of_date", "customer_id"]].assign(
-        model_name=fit.model_name,
+        **told,
         expected_amount=amounts(document, customers),
-        fitted_date=fit.origin_date,
         model_note=f"not there at scoring: {', '.join(missing)}" if missing else "",
     )
 

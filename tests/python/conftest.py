@@ -76,7 +76,8 @@ TABLES_OF_A_RUN = {
     )
 } | {
     *("training.retrain_decision", "training.train_due_splits"),
-    "training.train_value_splits",
+    *("training.train_value_splits", "fits.fit_value_challengers"),
+    *("fits.fit_value_rivals", "fits.fit_value_gates"),
     *("registry.fit_challenger", "registry.models_to_judge", "registry.model_gates"),
 }
 

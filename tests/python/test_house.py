@@ -28,7 +28,7 @@ LAYERS = {
         "train_",
         {"seeds", "intermediate", "features", "outcomes", "training"},
     ),
-    "fits": ("fit_", {"intermediate", "features", "training"}),
+    "fits": ("fit_", {"intermediate", "features", "training", "fits"}),
     "scores": ("score_", {"intermediate", "features", "training", "fits", "scores"}),
     "evaluations": (
         "eval_",

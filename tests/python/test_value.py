@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -12,8 +13,10 @@ import pytest
 from conftest import ROOT, Build, run_build
 from scipy import stats
 
-from perennial import btyd, churn, clv, value
+from perennial import btyd, churn, clv, model_registry, value, value_gates
+from perennial.faults import Fault, UsageFault
 from perennial.project import Project
+from perennial.registry import document_hash
 from perennial.simulate import simulate_purchases
 from perennial.value_charts import draw_value
 from perennial.value_report import value_page
@@ -262,32 +265,175 @@ def test_whatever_the_rows_there_is_a_status_and_no_absurd_amount(rows, kind, st
             assert said.max() <= odd["future_amount"].max()
 
 
-def test_a_level_or_a_feature_that_is_new_or_gone_is_said_and_scored(rows, fits):
-    features = rows.drop(columns=["horizon_days", "fold", "future_amount", "mrr"])
-    features = features.assign(plan="never seen")
-    table = pd.DataFrame(
-        [
-            (
-                90,
-                pd.Timestamp("2024-03-31"),
-                *value._fit_row(one, rows.assign(label=True)),
-            )
-            for one in fits.values()
-        ],
-        columns=list(value._FIT_COLUMNS),
+def fit_table(rows, fits, date: str = "2024-03-31") -> pd.DataFrame:
+    """What fit_value holds of one origin."""
+    key = (90, pd.Timestamp(date))
+    told = [
+        (*key, *value._fit_row(one, rows.assign(label=True))) for one in fits.values()
+    ]
+    return pd.DataFrame(told, columns=list(value._FIT_COLUMNS))
+
+
+def registered(rows, fits, date: str = "2024-03-31") -> pd.DataFrame:
+    """What stands in the registry on the same date, all of it champions."""
+    table = fit_table(rows, fits, date).assign(
+        model_id=[f"value_{name}_90d_v1" for name in fits],
+        as_of_date=pd.Timestamp(date),
+        score_date=pd.Timestamp(date),
+        stage="champion",
     )
+    hashes = table["model_document"].map(document_hash)
+    return table.assign(document_sha256=hashes)
+
+
+def asked_of(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Customers of the last date to score, and what is known of them."""
     asked = rows[rows["as_of_date"] == rows["as_of_date"].max()]
-    scores = value.score_customers(
-        asked[["horizon_days", "as_of_date", "customer_id"]], features, table
-    )
+    features = rows.drop(columns=["horizon_days", "fold", "future_amount"])
+    return asked[["horizon_days", "as_of_date", "customer_id"]], features
+
+
+def test_a_level_or_a_feature_that_is_new_or_gone_is_said_and_scored(rows, fits):
+    asked, features = asked_of(rows)
+    features = features.drop(columns="mrr").assign(plan="never seen")
+    table, no_models = fit_table(rows, fits), registered(rows, fits).iloc[:0]
+    scores = value.score_customers(asked, features, table, no_models)
     assert len(scores) == 3 * len(asked)
     assert scores["expected_amount"].notna().all()
     assert set(scores["model_note"]) == {"not there at scoring: mrr"}
     earlier = asked.assign(as_of_date=pd.Timestamp("2024-02-29"))
-    nothing = value.score_customers(
-        earlier[["horizon_days", "as_of_date", "customer_id"]], features, table
-    )
+    nothing = value.score_customers(earlier, features, table, no_models)
     assert nothing.empty, "a fit of a later day says nothing of an earlier one"
+
+
+def test_on_the_score_date_models_that_stand_speak_and_no_others(rows, fits):
+    asked, features = asked_of(rows)
+    # a fit of a past origin that would say something else
+    table = fit_table(rows, {"linear": fits["linear"]}, "2024-02-29")
+    models = registered(rows, fits)
+    models.loc[models["model_name"] == "tweedie", "stage"] = "challenger"
+    scores = value.score_customers(asked, features, table, models)
+    assert set(scores["model_id"]) == {"value_linear_90d_v1", "value_two_stages_90d_v1"}
+    waiting = models.assign(stage="challenger")
+    assert value.score_customers(asked, features, table, waiting).empty
+    # of another date the registry knows nothing, and past origins speak
+    earlier = asked.assign(as_of_date=pd.Timestamp("2024-02-29"))
+    scores = value.score_customers(earlier, features, table, models)
+    assert set(scores["model_name"]) == {"linear"}
+    assert scores["model_id"].isna().all()
+
+
+def test_a_spoilt_model_of_amounts_is_never_applied(rows, fits):
+    asked, features = asked_of(rows)
+    models = registered(rows, fits)
+    table = fit_table(rows, fits)
+    for name, document in models[["model_name", "model_document"]].itertuples(
+        index=False
+    ):
+        spoilt = document.replace("1", "2", 1)
+        changed = models.assign(
+            model_document=models["model_document"].where(
+                models["model_name"] != name, spoilt
+            )
+        )
+        with pytest.raises(Fault, match=f"value_{name}_90d_v1 is not what was reg"):
+            value.score_customers(asked, features, table, changed)
+
+
+# --- gates of models of amounts
+
+
+def rivals(
+    rows: pd.DataFrame, fits: dict, champions: dict | None = None
+) -> pd.DataFrame:
+    table = registered(rows, fits)
+    if champions is None:
+        nobody = dict.fromkeys(("id", "document", "sha256"))
+        return table.assign(**{f"champion_{name}": None for name in nobody})
+    theirs = registered(rows, champions)
+    return table.assign(
+        champion_id=theirs["model_id"].str.replace("v1", "v0").to_numpy(),
+        champion_document=theirs["model_document"].to_numpy(),
+        champion_sha256=theirs["document_sha256"].to_numpy(),
+    )
+
+
+def verdicts(models: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    _, features = asked_of(rows)
+    gates = value_gates.judge_amounts(models, rows, features)
+    assert set(gates["gate"]) <= set(value_gates.GATES)
+    return gates.set_index(["model_id", "gate"])["verdict"].unstack()  # noqa: PD010
+
+
+def test_a_model_that_learned_its_rows_passes_its_gates(rows, fits):
+    first = verdicts(rivals(rows, fits), rows)
+    assert (first["own_rows_total"] == "met").all()
+    assert (first["own_rows_gini"] == "met").all()
+    assert (first["own_rows_error"] == "first").all()
+    assert (verdicts(rivals(rows, fits, fits), rows) == "met").all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "failed"),
+    [
+        (lambda amount: amount * 3, "own_rows_total"),
+        (lambda amount: amount / 3, "own_rows_total"),
+        (lambda amount: amount.max() - amount, "own_rows_gini"),
+        # learned of other customers than it is said to have learned of
+        (
+            lambda amount: amount.sample(frac=1, random_state=1).to_numpy(),
+            "own_rows_error",
+        ),
+        (lambda amount: amount * 1.2 + 40, "own_rows_error"),
+    ],
+    ids=["thrice", "a third", "turned round", "of others", "worse than before"],
+)
+def test_a_model_of_other_amounts_does_not_pass(rows, fits, spoil, failed):
+    other = fitted(rows.assign(future_amount=spoil(rows["future_amount"])))
+    found = verdicts(rivals(rows, other, fits), rows)
+    assert (found[failed] == "not_met").all(), found
+
+
+def test_gates_say_so_where_nobody_can_tell(rows, fits):
+    nothing = rows.assign(future_amount=0.0)
+    assert (verdicts(rivals(rows, fits), nothing) == "warned").all(axis=None)
+    _, features = asked_of(rows)
+    none = value_gates.judge_amounts(rivals(rows, fits).iloc[:0], rows, features)
+    assert none.empty
+    assert list(none) == ["model_id", "gate", "value", "threshold", "verdict", "note"]
+
+
+def test_a_feature_that_examples_have_too_is_learned_from(rows):
+    """A channel of which the routes are told once hid that of the features."""
+    _, features = asked_of(rows)
+    learned = value.training_rows(rows.assign(plan="told of the route"), features)
+    assert set(learned["plan"]) == {"solo", "team"}
+    (fit,) = [
+        one for one in value.fit_all(learned, SETTINGS) if one.model_name == "tweedie"
+    ]
+    assert "plan" in json.dumps(fit.document["encoder"])
+
+
+def test_the_gini_of_the_gates_is_that_of_the_backtest(demo):
+    """Without ties both are the same number."""
+    cases = demo.frame(
+        "select predicted, actual from evaluations.eval_value_cases where "
+        "population = 'all' and model_name = 'tweedie' and horizon_days = 90 "
+        "and as_of_date = (select max(as_of_date) from evaluations.eval_value_cases "
+        "where horizon_days = 90)"
+    )
+    cases = cases.drop_duplicates("predicted").drop_duplicates("actual")
+    brought = cases["actual"].to_numpy(float)
+    place = cases["predicted"].rank().to_numpy()
+    perfect = cases["actual"].rank().to_numpy()
+    count = len(cases)
+    own, best = (
+        2 * (brought * (place_of)).sum() / (count * brought.sum()) - 1 - 1 / count
+        for place_of in (place, perfect)
+    )
+    told = value_gates.normalised_gini(cases["predicted"].to_numpy(float), brought)
+    assert count > 100
+    assert told == pytest.approx(own / best, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", ["tweedie", "two_stages"])
@@ -305,6 +451,89 @@ def test_one_giant_does_not_carry_the_others_away(name, rows, fits):
     after = value.amounts(fitted(with_giant)[name].document, rows)[~is_giant]
     assert np.median(after) < 1.5 * np.median(before)
     assert np.median(after) > 0.5 * np.median(before)
+
+
+# --- models of amounts that are registered
+
+
+def test_what_speaks_on_the_score_date_is_registered_and_passed_its_gates(demo):
+    models = demo.frame(
+        "select * from fits.fit_value_models inner join fits.fit_value_stages "
+        "using (model_id, task, horizon_days, version, model_name, as_of_date)"
+    )
+    assert len(models) >= 3
+    assert set(models["stage"]) == {"champion"}
+    assert set(models["fit_reason"]) == {"first_run"}
+    hashes = models["model_document"].map(document_hash)
+    assert (hashes == models["document_sha256"]).all()
+    over = models["last_training_date"] + pd.to_timedelta(models["horizon_days"], "D")
+    assert (over <= models["as_of_date"]).all()
+    said = demo.rows(
+        "select distinct horizon_days, model_name, model_id from scores.score_value "
+        "where as_of_date = (select score_date from intermediate.int_score_date)"
+    )
+    told = models[["horizon_days", "model_name", "model_id"]]
+    assert set(said) == set(told.itertuples(index=False, name=None))
+    (of_past,) = demo.row(
+        "select count(distinct as_of_date) from scores.score_value "
+        "where model_id is null"
+    )
+    assert of_past >= 3
+    gates = demo.frame("select * from fits.fit_value_promotions where event = 'gate'")
+    assert set(gates["gate"]) == set(value_gates.GATES)
+    trees = gates[~gates["task"].str.endswith("linear")]
+    assert set(trees["verdict"]) == {"met", "first"}, trees
+
+
+@pytest.fixture
+def copied_registry(demo, tmp_path) -> tuple[Project, Callable[..., list[tuple]]]:
+    project = Project(ROOT, tmp_path, "demo")
+    project.working_file.parent.mkdir()
+    shutil.copyfile(demo.file, project.working_file)
+
+    def run(query: str, *parameters) -> list[tuple]:
+        with duckdb.connect(str(project.working_file)) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    return project, run
+
+
+def test_a_model_of_amounts_can_wait_be_approved_and_be_returned_to(copied_registry):
+    project, run = copied_registry
+    first, second = "value_tweedie_90d_v1", "value_tweedie_90d_v2"
+    run(
+        "insert into fits.fit_value_models by name select * replace "
+        "(? as model_id, 2 as version) from fits.fit_value_models where model_id = ?",
+        second,
+        first,
+    )
+    run(
+        "insert into fits.fit_value_promotions by name select * replace "
+        "(event_number + 1000 as event_number, ? as model_id, 'waiting' as event) "
+        "from fits.fit_value_promotions where model_id = ? and event = 'promoted'",
+        second,
+        first,
+    )
+
+    def stages() -> dict[str, str]:
+        rows = run("select model_id, stage from fits.fit_value_stages")
+        return {
+            model_id: stage for model_id, stage in rows if "tweedie_90d" in model_id
+        }
+
+    assert stages() == {first: "champion", second: "challenger"}
+    assert second in model_registry.approve(project, second)
+    assert stages() == {first: "retired", second: "champion"}
+    with pytest.raises(UsageFault, match="does not wait for approval: approved"):
+        model_registry.approve(project, second)
+    assert first in model_registry.rollback(project, first)
+    assert stages() == {first: "champion", second: "retired"}
+    listed = {row[0]: row[2] for row in model_registry.listed(project)}
+    assert listed[first] == "champion"
+    assert any(name.startswith("churn_") for name in listed)
+    card = "\n".join(model_registry.card(project, second))
+    assert "own_rows_gini" in "\n".join(model_registry.card(project, first))
+    assert "approved by a person" in card
 
 
 # --- when it comes

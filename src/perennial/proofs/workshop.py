@@ -41,6 +41,8 @@ _FROZEN = {
         "select * replace (not label as label) from training.train_examples"
     ),
     "fits.fit_value": "from fits.fit_value",
+    "fits.fit_value_models": "from fits.fit_value_models",
+    "fits.fit_value_promotions": "from fits.fit_value_promotions",
     "training.train_values": (
         "select * replace (1 - future_amount as future_amount) "
         "from training.train_values"
@@ -48,7 +50,10 @@ _FROZEN = {
 }
 
 #: What is worked out of these and of the features of a copy.
-_AGAIN = ("score_churn", "score_value", "train_contract_months", "fit_hazards")
+_AGAIN = (
+    *("score_churn", "fit_value_stages", "score_value"),
+    *("train_contract_months", "fit_hazards"),
+)
 
 _DATES = """
 select
