@@ -845,7 +845,9 @@ while not stop.exists():
             def ask(query):
                 return connection.execute(query).fetchall()
             said = ask("select run_id from marts.published_run")
-            told = ask("select table_name, rows_count, run_id from marts.published_tables")
+            told = ask(
+                "select table_name, rows_count, run_id from marts.published_tables"
+            )
             counts = {
                 name: ask(f'select count(*) from marts."{name}"')[0][0]
                 for name, *_ in told
