@@ -18,7 +18,8 @@ import duckdb
 import pytest
 from conftest import PERENNIAL, ROOT, SAMPLE, Build, run_build
 
-from perennial import __version__
+from perennial import __version__, keyed_hash
+from perennial import erase as erasing
 from perennial.faults import Fault, LockFault
 from perennial.project import Project
 from perennial.publishing import (
@@ -845,6 +846,91 @@ def test_every_table_that_a_full_refresh_keeps_is_kept_or_said_why(published):
     }
     kept = {one.name for one in history.KEPT if one.is_ledger}
     assert lasting == kept | set(history.MADE_AGAIN)
+
+
+# --- a person is erased ---------------------------------------------------------------
+
+
+@pytest.fixture
+def person(home, monkeypatch) -> str:
+    """Somebody who was scored, and a key to erase them with."""
+    monkeypatch.setenv(keyed_hash.KEY_VARIABLE, "canary key 8f1d27ac5b")
+    logged = home.project.history_folder / "predictions_log"
+    return duckdb.sql(f"select min(customer_id) from '{logged}/*.parquet'").fetchone()[
+        0
+    ]
+
+
+def named(connection, person: str) -> dict[str, int]:
+    """Rows of the person in each table that has customers."""
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_columns()"
+        " where column_name = 'customer_id' and not internal"
+    ).fetchall()
+    counts = {
+        f"{schema}.{name}": connection.execute(
+            f'select count(*) from "{schema}"."{name}" where customer_id = ?', [person]
+        ).fetchone()[0]
+        for schema, name in tables
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+@pytest.mark.privacy
+def test_a_person_is_erased_from_all_that_was_published(home, person):
+    home.publish()
+    aside = files.beside(home.published, ".damaged_once")
+    shutil.copy(home.published, aside)
+    kept = [home.published, *snapshots.newest_first(home.project)]
+    comments = "select table_name, comment from duckdb_tables() order by all"
+    others = {}
+    for file in kept:
+        with duckdb.connect(str(file), read_only=True) as connection:
+            assert len(named(connection, person)) > 5
+            query = (
+                f"from marts.fct_orders where customer_id <> '{person}' order by all"
+            )
+            others[file] = (
+                connection.execute(query).fetchall(),
+                connection.execute(comments).fetchall(),
+            )
+    logged = f"read_parquet('{home.project.history_folder}/predictions_log/*.parquet')"
+    theirs = f"select count(*) filter (where customer_id = '{person}'), count(*)"
+    before, total = duckdb.sql(f"{theirs} from {logged}").fetchone()
+    assert before > 0
+
+    told = perennial("erase", person, home=home.path)
+    assert told.returncode == 0, told.stdout + told.stderr
+    for file in kept:
+        assert damages(file) == []
+        with duckdb.connect(str(file), read_only=True) as connection:
+            assert named(connection, person) == {}
+            assert others[file] == (
+                connection.execute(query).fetchall(),
+                connection.execute(comments).fetchall(),
+            )
+    assert duckdb.sql(f"{theirs} from {logged}").fetchone() == (0, total - before)
+    assert not aside.exists()
+    assert perennial("verify", home=home.path).returncode == 0
+
+    # a new working file knows whom to leave out
+    with duckdb.connect(str(home.project.working_file), read_only=True) as connection:
+        erasures = connection.execute("from reading.erasures").fetchall()
+    home.project.working_file.unlink()
+    building.prepare(home.project)
+    with duckdb.connect(str(home.project.working_file), read_only=True) as connection:
+        assert connection.execute("from reading.erasures").fetchall() == erasures
+        assert len(erasures) == 1
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize("place", ["what is published", "history"])
+def test_an_erasure_that_forgets_a_place_is_told(home, person, monkeypatch, place):
+    places = [one for one in erasing.PLACES if one.name != place]
+    assert len(places) == len(erasing.PLACES) - 1
+    monkeypatch.setattr(erasing, "PLACES", places)
+    with pytest.raises(Fault, match="Something of the erased is left: a row of"):
+        erasing.erase(home.project, [person])
 
 
 # --- a build from history alone, with readers and another build beside it -------------
