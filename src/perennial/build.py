@@ -53,6 +53,7 @@ def build(
         If a setting or an argument is wrong, or another process holds the file.
     """
     environment = os.environ | {"PERENNIAL_CONNECTOR": project.connector}
+    environment.setdefault("PERENNIAL_LOCK_DOWN", "true")
     if replace_changed:
         environment["PERENNIAL_REPLACE_CHANGED_FILES"] = "true"
     if fit_now:
