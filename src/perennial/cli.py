@@ -40,8 +40,8 @@ app = typer.Typer(
         "Exit codes: **0** all is well; **1** the data or a model needs attention (a "
         "raw file cannot be used, a test found something, a file is damaged), and "
         "readers have what they had; **2** the command or a setting is wrong, or "
-        "another program has the working file open; **75** another perennial writes for this "
-        "connector."
+        "another program has the working file open; **75** another perennial writes "
+        "for this connector."
     ),
     epilog="dbt works as well: `dbt build`, `dbt docs generate`, from the same folder.",
 )

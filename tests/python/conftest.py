@@ -120,6 +120,10 @@ class Build:
         return self.home / "warehouse" / f"{self.connector}.duckdb"
 
     @property
+    def published(self) -> Path:
+        return self.home / "published" / f"{self.connector}.duckdb"
+
+    @property
     def manifest(self) -> dict:
         return json.loads((self.home / "target" / "manifest.json").read_text())
 

@@ -50,17 +50,17 @@ def clean_up(project: Project) -> list[str]:
     list of str
         What there is to say of it, a line each.
     """
-    told = list(filter(None, [run_log.keep_killed(project)]))
     files.remove(project.candidate_file)
     for folder in (project.snapshots_folder, project.history_folder):
         for part in folder.rglob(f"*{files.PART}"):
             part.unlink()
+    told, run_id = [], None
     if project.published_file.exists():
-        try:  # killed between the published file and its snapshot
-            snapshots.take(project)
+        try:  # it may have been killed between the published file and its snapshot
+            run_id = snapshots.take(project).stem.split("_", 1)[1]
         except Fault as fault:
             told.append(str(fault))
-    return told
+    return [*told, *filter(None, [run_log.keep_killed(project, run_id)])]
 
 
 @contextmanager

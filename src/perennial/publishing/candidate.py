@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -28,7 +29,7 @@ from perennial.publishing.tables import (
 )
 
 #: Names under which files are attached.
-WORKING, PUBLISHED = "working", "published"
+CANDIDATE, PUBLISHED = "perennial_candidate", "perennial_published"
 
 #: What DuckDB says where a disk is full.
 _FULL = ("No space left on device", "Could not write", "out of disk space")
@@ -45,9 +46,12 @@ class Copied:
         Type of each column.
     digest : Digest
         Of the table that it was copied from.
+    source : str
+        That table's name as SQL.
     """
 
     table: Table
+    source: str
     columns: dict[str, str]
     digest: Digest
 
@@ -84,16 +88,21 @@ def make(
     files.remove(project.candidate_file)
     project.candidate_file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with connect(project.candidate_file) as connection:
-            _attach(connection, project.working_file, WORKING)
-            (least,) = connection.execute(
-                f"select least_completeness from {WORKING}.intermediate.int_settings"
-            ).fetchone()
+        with connect() as connection:
+            spilled = files.beside(project.candidate_file, ".tmp")
+            connection.execute(f"set temp_directory = {literal(spilled)}")
+            connection.execute(
+                f"attach {literal(project.candidate_file)} as {CANDIDATE}"
+            )
+            connection.execute(f"use {CANDIDATE}")
+            # under the name that it has at dbt: views say of which database they read
+            working = project.working_file.stem
+            _attach(connection, project.working_file, working)
             with journal.step("gate"):
                 verdict = gate.judge(
-                    connection, WORKING, manifest, results, journal.run_id, least
+                    connection, quoted(working), manifest, results, journal.run_id
                 )
-                copied = _read(connection, manifest)
+                copied = _read(connection, working, manifest)
                 kept_runs = _kept_runs(connection, project, verdict, copied)
             with journal.step("copy"):
                 connection.execute(f"create schema {SCHEMA}")
@@ -127,8 +136,10 @@ def make(
             # who reads this row reads it because the run was published
             rows = journal.rows(run_log.PUBLISHED)
             run_log.add_rows(connection, f"{SCHEMA}.{LOG}", rows)
-            connection.execute(f"detach {WORKING}")
+            connection.execute(f"detach {quoted(working)}")
             connection.execute("checkpoint")
+            connection.execute("use memory")
+            connection.execute(f"detach {CANDIDATE}")
     except (duckdb.Error, OSError) as error:
         files.remove(project.candidate_file)
         raise _fault(project, error) from None
@@ -149,27 +160,26 @@ def _fault(project: Project, error: Exception) -> Fault:
     return Fault(f"Nothing was published: {told}")
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, file: object, name: str) -> None:
-    connection.execute(f"attach {literal(str(file))} as {name} (read_only)")
+def _attach(connection: duckdb.DuckDBPyConnection, file: Path, name: str) -> None:
+    connection.execute(f"attach {literal(file)} as {quoted(name)} (read_only)")
 
 
-def _read(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[Copied]:
+def _read(
+    connection: duckdb.DuckDBPyConnection, working: str, manifest: Manifest
+) -> list[Copied]:
     """Read every mart once, and tell what it holds."""
     found = []
     for table in manifest.marts.values():
-        columns = columns_of(connection, WORKING, SCHEMA, table.name)
+        columns = columns_of(connection, working, SCHEMA, table.name)
         if not columns:
             raise gate.GateFault(
                 f"Nothing was published: the mart {table.name} was never built. Build "
                 "without a selection."
             )
-        told = digest(connection, _source(table), columns, table.run_columns)
-        found.append(Copied(table, columns, told))
+        source = f"{quoted(working)}.{SCHEMA}.{quoted(table.name)}"
+        told = digest(connection, source, columns, table.run_columns)
+        found.append(Copied(table, source, columns, told))
     return found
-
-
-def _source(table: Table) -> str:
-    return f"{WORKING}.{SCHEMA}.{quoted(table.name)}"
 
 
 def _kept_runs(
@@ -213,8 +223,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, one: Copied) -> None:
     # a table that is made of a query has neither comments nor `not null`
     _create(connection, one.table.name, one.columns, one.table)
     connection.execute(
-        f"insert into {SCHEMA}.{quoted(one.table.name)} select * from "
-        + _source(one.table)
+        f"insert into {SCHEMA}.{quoted(one.table.name)} select * from {one.source}"
     )
 
 
@@ -264,11 +273,11 @@ def _run_row(
     verdict: gate.Verdict,
     copied: list[Copied],
 ) -> dict[str, Any]:
-    score_date, customers_count = connection.execute(
-        "select (select max(score_date)"
-        f" from {WORKING}.intermediate.int_score_date),"
-        f" (select count(*) from {WORKING}.{SCHEMA}.dim_customers)"
+    (score_date,) = connection.execute(
+        f"select max(score_date) from {quoted(project.working_file.stem)}"
+        ".intermediate.int_score_date"
     ).fetchone()
+    counts = {one.table.name: one.digest.rows_count for one in copied}
     return {
         "run_id": journal.run_id,
         "connector": project.connector,
@@ -278,7 +287,7 @@ def _run_row(
         **versions(manifest),
         "tables_count": len(copied),
         "rows_count": sum(one.digest.rows_count for one in copied),
-        "customers_count": customers_count,
+        "customers_count": counts.get("dim_customers"),
         "refused_share": verdict.refused_share,
         "completeness": verdict.completeness,
     }

@@ -120,7 +120,6 @@ def judge(
     manifest: Manifest,
     results: dict[str, str],
     run_id: str,
-    least_completeness: float,
 ) -> Verdict:
     """Judge a run of which everything that was asked for was built.
 
@@ -128,13 +127,11 @@ def judge(
     ----------
     connection : DuckDBPyConnection
     database : str
-        Name under which the working file is attached.
+        Name under which the working file is attached, as SQL.
     manifest : Manifest
     results : dict of str
         What dbt said of each node that it ran, by its id.
     run_id : str
-    least_completeness : float
-        Share, from 0 to 1.
 
     Raises
     ------
@@ -150,6 +147,9 @@ def judge(
     if failed:
         names = [one.split(".")[2] for one in failed]
         raise GateFault(f"Nothing was published: {_few(names)} did not pass.")
+    (least,) = connection.execute(
+        f"select least_completeness from {database}.intermediate.int_settings"
+    ).fetchone()
     built = {name for name, one in manifest.mart_ids.items() if one in results}
     found = connection.execute(_COMPLETENESS.format(db=database)).fetchall()
     there = sum(row[2] for row in found if row[2])
@@ -157,12 +157,12 @@ def judge(
     completeness = there / due if due else None
     # each horizon by itself: a large one would hide what a small one lacks
     for task, days, has, wants in found:
-        if has and has / wants < least_completeness:
+        if has and has / wants < least:
             what = "a value" if task == "value" else f"a score of {task}"
             raise GateFault(
                 f"Nothing was published: {has:,} of {wants:,} customers "
                 f"({has / wants:.2%}) have {what} for {days} days, and at least "
-                f"{least_completeness:.2%} should (the setting least_completeness)."
+                f"{least:.2%} should (the setting least_completeness)."
             )
     (refused,) = connection.execute(_REFUSED.format(db=database)).fetchone()
     kept = manifest.marts.keys() - built

@@ -13,7 +13,7 @@ from perennial.faults import LockFault
 from perennial.project import Project
 
 #: A look at who holds the lock takes it for a moment: who writes tries for so long.
-SECONDS_OF_A_LOOK = 0.2
+SECONDS_OF_A_LOOK = 0.1
 
 #: How long who waits sleeps between two tries.
 SECONDS_BETWEEN_TRIES = 0.5

@@ -121,8 +121,16 @@ class Journal:
         os.replace(part, self._file)
 
 
-def keep_killed(project: Project) -> str | None:
-    """Keep the steps of a run that was killed, and say in a line what it was."""
+def keep_killed(project: Project, published_run: str | None) -> str | None:
+    """Keep the steps of a run that was killed, and say in a line what it was.
+
+    Parameters
+    ----------
+    project : Project
+        One whose lock is held.
+    published_run : str or None
+        Which run is published: it may have been killed after that.
+    """
     file = _file(project)
     if not file.exists():
         return None
@@ -140,8 +148,8 @@ def keep_killed(project: Project) -> str | None:
     whole = {
         "step": RUN_STEP,
         "kind": "run",
-        "status": KILLED,
-        "message": f"after {last}",
+        "status": PUBLISHED if first["run_id"] == published_run else KILLED,
+        "message": f"killed after {last}",
     }
     rows = [{"started_at": first["started_at"], **whole}, *steps]
     _keep(

@@ -102,8 +102,10 @@ def status_page(project: Project) -> Page:
 
 
 def _tell_published(project: Project, page: Page) -> None:
-    with project.reading_published() as connection:
+    run = ""
+    if project.published_file.exists():
         _, run = snapshots.name_of(project.published_file)
+    with project.reading_published() as connection:
         refused, completeness, customers = connection.execute(
             f"select refused_share, completeness, customers_count from {SCHEMA}.{RUN}"
         ).fetchone()

@@ -51,10 +51,7 @@ def damages(file: Path) -> list[str]:
         elif name not in known and name not in ADDED:
             found.append(f"{name} was not published")
     found += [f"{name} is missing" for name in (*known, *ADDED) if name not in names]
-    for name in sorted(names):
-        if damage := _damage(file, name, known.get(name)):
-            found.append(damage)
-    return found
+    return found + _damaged_tables(file, sorted(names), known)
 
 
 def _listed(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
@@ -96,17 +93,32 @@ def _known(
     return known, None
 
 
-def _damage(file: Path, name: str, published: tuple | None) -> str | None:
-    # after a damaged block DuckDB refuses all else, so each table has its connection
+def _damaged_tables(file: Path, names: list[str], known: dict[str, tuple]) -> list[str]:
+    found, connection = [], connect(file, read_only=True)
     try:
-        with connect(file, read_only=True) as connection:
-            (database,) = connection.execute("select current_database()").fetchone()
-            columns = columns_of(connection, database, SCHEMA, name)
-            rows_count, content, left_out = published or (None, None, "")
-            left_out = [one for one in left_out.split(",") if one]
-            now = digest(connection, f"{SCHEMA}.{quoted(name)}", columns, left_out)
-    except duckdb.Error as error:
-        return f"{name} cannot be read: {_first_line(error)}"
+        for name in names:
+            try:
+                damage = _damage(connection, name, known.get(name))
+            except duckdb.Error as error:
+                damage = f"{name} cannot be read: {_first_line(error)}"
+                # after a damaged block DuckDB may refuse all else
+                connection.close()
+                connection = connect(file, read_only=True)
+            if damage:
+                found.append(damage)
+    finally:
+        connection.close()
+    return found
+
+
+def _damage(
+    connection: duckdb.DuckDBPyConnection, name: str, published: tuple | None
+) -> str | None:
+    (database,) = connection.execute("select current_database()").fetchone()
+    columns = columns_of(connection, database, SCHEMA, name)
+    rows_count, content, left_out = published or (None, None, "")
+    left_out = [one for one in left_out.split(",") if one]
+    now = digest(connection, f"{SCHEMA}.{quoted(name)}", columns, left_out)
     if rows_count is not None and now.rows_count != rows_count:
         return f"{name} has {now.rows_count:,} rows, and {rows_count:,} were published"
     if content is not None and now.content_hash != content:
