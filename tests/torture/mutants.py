@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from looking import look
-from stage import ROOT, Stage
+from stage import ROOT, Stage, with_bad_rows
 
 from perennial.project import Project
 from perennial.publishing import building, candidate, files, gate, lock
@@ -94,7 +94,7 @@ def no_lock() -> None:
 def check_second_writer(stage: Stage, mutant: str | None) -> list[str]:
     """Publish while the lock is held."""
     stage.reset(stage.built_home)
-    with lock.held(Project(ROOT, stage.home, "demo"), "another build"):
+    with lock.held(Project(ROOT, stage.home, stage.connector), "another build"):
         ended = stage.publish(mutant=mutant)
     if ended.exit_code != 75 or "another build" not in ended.output:
         return [f"a second writer ended with {ended.exit_code}, not with 75"]
@@ -151,15 +151,14 @@ def check_gate(stage: Stage, mutant: str | None) -> list[str]:
     """Publish a run of which a test failed."""
     stage.reset(stage.built_home)
     before = look(stage.published)
-    results = stage.built_home / "results.json"
-    told = results.read_text()
+    told = stage.results.read_text()
     failed = json.loads(told)
     failed[max(one for one in failed if one.startswith("test."))] = "fail"
-    results.write_text(json.dumps(failed))
+    stage.results.write_text(json.dumps(failed))
     try:
         ended = stage.publish(mutant=mutant)
     finally:
-        results.write_text(told)
+        stage.results.write_text(told)
     if ended.exit_code != 1 or look(stage.published) != before:
         return ["a run was published of which a test had failed"]
     return []
@@ -169,20 +168,28 @@ def check_gate(stage: Stage, mutant: str | None) -> list[str]:
 
 
 def check_lines(stage: Stage, mutant: str | None) -> list[str]:
-    """Build to what was refused, with the laws about lines; refused rows are lost."""
+    """Deliver a bad row, and build to the laws about lines; the mutant drops it."""
     model = stage.project / "models" / "intermediate" / "int_checked_orders.sql"
     code = model.read_text()
+    file = max(stage.company.glob("raw/orders/*.csv"))
+    orders = file.read_bytes()
     stage.reset()
     if mutant:
-        head, _, last = code.rstrip().rpartition("\n")
-        model.write_text(f"{head}\n{last} where reject_reason is null\n")
+        model.write_text(f"{code.rstrip()} where reject_reason is null\n")
+    file.write_text(with_bad_rows(orders, 1))
     try:
-        ended = stage.build(stage.part_command("+quarantine +input_files"))
+        ended = stage.build(
+            stage.part_command(
+                "+quarantine +input_files", {"refused_rows_threshold": 1}
+            )
+        )
     finally:
         model.write_text(code)
+        file.write_bytes(orders)
     if not ended.exit_code:
         return []
-    return [next(x for x in ended.output.splitlines() if x.startswith("assert_"))]
+    laws = [line for line in ended.output.splitlines() if "assert_" in line]
+    return laws or [f"it failed in another way: {ended.output[-300:]}"]
 
 
 # --- what is no mutant of a promise, but needed to try one ----------------------------

@@ -3,7 +3,7 @@
 It is what `perennial build` does before and after dbt, in the same order, so that it
 can be killed at every line without building each time.
 
-    publishing.py HOME MANIFEST RESULTS RUN_ID KILL_AT
+    publishing.py CONNECTOR HOME MANIFEST RESULTS RUN_ID KILL_AT
 
 KILL_AT counts the lines of perennial.publishing that are run for the first time, or is
 FILE:LINE; 0 kills nowhere. At its end it prints how many there are.
@@ -55,12 +55,12 @@ class Killer:
 
 def main() -> None:
     """Publish, or die on the way."""
-    home, manifest, results, run_id, kill_at = sys.argv[1:6]
-    if len(sys.argv) > 6:  # a mutant
+    connector, home, manifest, results, run_id, kill_at = sys.argv[1:7]
+    if len(sys.argv) > 7:  # a mutant
         import mutants
 
-        mutants.mutate(sys.argv[6])
-    project = Project(Path(__file__).parents[2], Path(home), "demo")
+        mutants.mutate(sys.argv[7])
+    project = Project(Path(__file__).parents[2], Path(home), connector)
     killer = Killer(kill_at)
     sys.settrace(killer)
     try:

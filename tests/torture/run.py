@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 from looking import look
 from mutants import MUTANTS
-from stage import ROOT, Ended, Stage
+from stage import ROOT, Ended, Stage, with_bad_rows
 
 from perennial import __version__
 
@@ -61,7 +61,7 @@ class Tried:
 HEADER = ("part", "promises", "what was tried", "tries", "failures", "version", "date")
 
 
-def random_kills(stage: Stage, tries: int, seed: int) -> Tried:
+def random_kills(stage: Stage, tries: int, seed: int, minutes: float) -> Tried:
     """Kill builds at random moments, every third time the first process alone."""
     tried = Tried(
         "moments",
@@ -69,8 +69,9 @@ def random_kills(stage: Stage, tries: int, seed: int) -> Tried:
         "a build killed at a random moment while two processes read, and built again",
     )
     chance = random.Random(seed)
+    until = time.monotonic() + 60 * minutes
     with stage.readers() as found:
-        while tried.tries < tries:
+        while tried.tries < tries and time.monotonic() < until:
             stage.reset()
             moment = chance.uniform(0, stage.seconds)
             process = stage.start(stage.command())
@@ -197,7 +198,7 @@ def _disk(stage: Stage):
         yield None
         return
     try:
-        small = Stage(stage.folder, stage.customers)
+        small = Stage(stage.folder, stage.customers, stage.connector)
         small.home = place / "home"
         yield small
     finally:
@@ -270,26 +271,15 @@ def threshold(stage: Stage) -> Tried:
     )
     file = max(stage.company.glob("raw/orders/*.csv"))
     good = file.read_bytes()
-    header, *lines = good.decode().splitlines(keepends=True)
-    place = header.strip().split(",").index("amount")
     few = 5
-
-    def with_bad(count: int) -> str:
-        bad = []
-        for line in lines[-few - 1 :][:count]:
-            cells = line.rstrip("\n").split(",")
-            cells[place] = "much"
-            bad.append(",".join(cells) + "\n")
-        return "".join([header, *lines[: -few - 1], *bad, *lines[-few - 1 :][count:]])
-
     try:
         stage.reset()
-        file.write_text(with_bad(few))
+        file.write_text(with_bad_rows(good, few))
         refused, share = _refused_by(stage, file)
         for count, is_stopped in ((few, False), (few + 1, True)):
             stage.reset()
             before = look(stage.published)
-            file.write_text(with_bad(count))
+            file.write_text(with_bad_rows(good, count))
             ended = stage.build(
                 stage.command(settings={"refused_rows_threshold": share})
             )
@@ -359,6 +349,9 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="use what lies there")
     parser.add_argument("--only", nargs="*", default=None, help="these parts alone")
     parser.add_argument("--tries", type=int, default=50, help="random moments")
+    parser.add_argument(
+        "--minutes", type=float, default=240, help="no more of them after so long"
+    )
     parser.add_argument("--steps", type=int, help="so many models; all if not said")
     parser.add_argument("--lines", type=int, help="so many lines; all if not said")
     parser.add_argument("--seed", type=int, default=7)
@@ -371,7 +364,9 @@ def main() -> None:
     if arguments.mutants is not None:
         _end(stage, [], arguments.mutants or list(MUTANTS))
     parts: dict[str, Callable[[], Tried]] = {
-        "moments": lambda: random_kills(stage, arguments.tries, arguments.seed),
+        "moments": lambda: random_kills(
+            stage, arguments.tries, arguments.seed, arguments.minutes
+        ),
         "steps": lambda: step_kills(stage, arguments.steps, arguments.seed),
         "lines": lambda: line_kills(stage, arguments.lines, arguments.seed),
         "disk": lambda: full_disk(stage),

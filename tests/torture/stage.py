@@ -74,17 +74,23 @@ class Stage:
     folder : Path
         Where all of it lies; what is there is used again.
     customers : int
+    connector : str
     """
 
-    def __init__(self, folder: Path, customers: int = 200) -> None:
+    def __init__(
+        self, folder: Path, customers: int = 200, connector: str = "demo"
+    ) -> None:
         self.folder = folder
         self.customers = customers
+        self.connector = connector
         self.project = folder / "project"
         self.company = folder / "company"
         self.home = folder / "home"
         self.old_home, self.new_home = folder / "old", folder / "new"
         self.built_home = folder / "built"
         self.link = folder / "readers"
+        # what dbt said of each node of `built_home`
+        self.results = folder / "results.json"
 
     def make(self) -> None:
         """Build the old state, and from it the new one."""
@@ -103,7 +109,7 @@ class Stage:
         for file in newest.rglob("*.*"):
             file.rename(self.company / file.relative_to(newest))
         self.must_build(command=self.dbt_command())
-        self._keep_results()
+        self.keep_results(self.home)
         shutil.copytree(self.home, self.built_home)
         self.reset()
         began = time.monotonic()
@@ -127,17 +133,21 @@ class Stage:
     @property
     def published(self) -> Path:
         """What readers open, in the home that builds are killed in."""
-        return published_file(self.home)
+        return self.published_file(self.home)
+
+    def published_file(self, home: Path) -> Path:
+        """The published file in a home."""
+        return home / "published" / f"{self.connector}.duckdb"
 
     @property
     def old(self) -> Look:
         """What was published before the new files came."""
-        return look(published_file(self.old_home))
+        return look(self.published_file(self.old_home))
 
     @property
     def new(self) -> Look:
         """What a clean build publishes of all files."""
-        return look(published_file(self.new_home))
+        return look(self.published_file(self.new_home))
 
     def _make_project(self) -> None:
         ignored = shutil.ignore_patterns("__pycache__", "python", "torture")
@@ -184,11 +194,11 @@ class Stage:
             *["--selector", "full"],
         ]
 
-    def part_command(self, models: str) -> list[str]:
+    def part_command(self, models: str, settings: dict | None = None) -> list[str]:
         """Command of a build of some models, which publishes nothing."""
         return [
             *[str(PERENNIAL), "build", "--connector=demo", "--"],
-            *self._options(),
+            *self._options(settings),
             *["--select", *models.split(), "--exclude", "resource_type:unit_test"],
             # a law that looks at a mart would find it behind its parts
             "--indirect-selection=cautious",
@@ -228,15 +238,16 @@ class Stage:
             sys.exit(f"a build failed that nothing disturbed:\n{ended.output[-3000:]}")
         return ended
 
-    def _keep_results(self) -> None:
-        told = json.loads((self.home / "target" / "run_results.json").read_text())
+    def keep_results(self, home: Path) -> None:
+        """Keep what dbt said of each node that it built in a home."""
+        told = json.loads((home / "target" / "run_results.json").read_text())
         results = {one["unique_id"]: one["status"] for one in told["results"]}
         kept = {k: v for k, v in results.items() if k.split(".")[0] != "operation"}
-        (self.home / "results.json").write_text(json.dumps(kept))
+        self.results.write_text(json.dumps(kept))
 
     def reset(self, home: Path | None = None) -> None:
         """Begin again with what was published before the new files came."""
-        self.lead_readers(published_file(self.old_home))
+        self.lead_readers(self.published_file(self.old_home))
         shutil.rmtree(self.home, ignore_errors=True)
         shutil.copytree(home or self.old_home, self.home)
         self.lead_readers(self.published)
@@ -330,7 +341,7 @@ class Stage:
         ended = subprocess.run(
             [
                 *[sys.executable, Path(__file__).with_name("publishing.py")],
-                *[self.home, manifest, self.built_home / "results.json"],
+                *[self.connector, self.home, manifest, self.results],
                 *[run_id, str(kill_at), *([mutant] if mutant else [])],
             ],
             env=self.environment(),
@@ -340,6 +351,11 @@ class Stage:
         return Ended(ended.returncode, ended.stdout + ended.stderr)
 
 
-def published_file(home: Path) -> Path:
-    """The published file in a home."""
-    return home / "published" / "demo.duckdb"
+def with_bad_rows(orders: bytes, count: int) -> str:
+    """Give a file of orders in which the last amounts are no numbers."""
+    header, *lines = orders.decode().splitlines()
+    place = header.split(",").index("amount")
+    rows = [line.split(",") for line in lines]
+    for row in rows[-count:]:
+        row[place] = "much"
+    return "\n".join([header, *(",".join(row) for row in rows), ""])
