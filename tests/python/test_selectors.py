@@ -1,10 +1,13 @@
 """Named parts of a build: none leaves a mart behind what it was made of."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import duckdb
 import pytest
-from conftest import ROOT, RUN_COLUMN, run_build
+from conftest import ROOT, RUN_COLUMN, Build, run_build
 from dbt.cli.main import dbtRunner
 
 pytestmark = pytest.mark.publish
@@ -117,23 +120,70 @@ def published(file) -> dict[str, tuple]:
         }
 
 
-def test_a_day_without_anything_new_changes_nothing(demo, tmp_path):
-    home = shutil.copytree(demo.home, tmp_path / "home")
-    file = home / "published" / "demo.duckdb"
-    before = published(file)
-    assert len(before) > 40
+def without_network() -> list[str]:
+    """What a command is begun with that it may reach nothing at all, nor itself."""
+    prefix = ["unshare", "--net"]
+    if os.geteuid():
+        prefix.append("--map-root-user")
+    if shutil.which("unshare") is None:
+        return []
+    may = subprocess.run([*prefix, "true"], capture_output=True).returncode == 0
+    return prefix if may else []
+
+
+@pytest.fixture(scope="module")
+def day(demo, tmp_path_factory) -> tuple[Build, dict[str, tuple]]:
+    """A day without anything new, made without a network, and what was before it."""
+    home = shutil.copytree(demo.home, tmp_path_factory.mktemp("day") / "home")
+    before = published(home / "published" / "demo.duckdb")
     built = run_build(
         home,
         connector="demo",
         everything=True,
         unit_tests=True,  # the selector leaves them out
         selection=["--selector", "inference_daily"],
+        prefix=without_network(),
     )
+    return built, before
+
+
+def test_a_day_without_anything_new_changes_nothing(day):
+    built, before = day
+    assert len(before) > 40
     assert built.exit_code == 0, built.output + built.errors
     assert "Published in " in built.output
-    assert published(file) == before
-    with duckdb.connect(str(file), read_only=True) as connection:
+    assert published(built.published) == before
+    with duckdb.connect(str(built.published), read_only=True) as connection:
         (runs,) = connection.execute(
             "select count(distinct run_id) from marts.published_tables"
         ).fetchone()
     assert runs == 2  # what a day leaves is of the run that made it
+
+
+CONNECT = "import socket; socket.create_connection(('127.0.0.1', 9), timeout=3)"
+
+
+@pytest.mark.hostile
+def test_nothing_is_fetched(day):
+    """Read, scored, tested and published where there is no network at all."""
+    prefix = without_network()
+    if not prefix:
+        pytest.skip("no right to take the network away from a process (unshare --net)")
+    tried = subprocess.run(
+        [*prefix, sys.executable, "-c", CONNECT], capture_output=True, text=True
+    )
+    assert "Network is unreachable" in tried.stderr
+    built, _ = day
+    assert built.exit_code == 0, built.output + built.errors
+
+
+@pytest.mark.slow
+@pytest.mark.hostile
+def test_nothing_is_fetched_by_a_build_from_nothing(tmp_path):
+    """The demo company made, read, fitted, scored, tested and published."""
+    prefix = without_network()
+    if not prefix:
+        pytest.skip("no right to take the network away from a process (unshare --net)")
+    built = run_build(tmp_path, connector="demo", unit_tests=True, prefix=prefix)
+    assert built.exit_code == 0, built.output + built.errors
+    assert "Published in " in built.output

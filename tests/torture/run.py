@@ -5,6 +5,7 @@ Writes what it tried into docs/reliability.md. `make torture` runs it.
 
 import argparse
 import datetime
+import json
 import os
 import platform
 import random
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +23,7 @@ from pathlib import Path
 import duckdb
 from looking import look
 from mutants import MUTANTS
-from stage import ROOT, Ended, Stage, with_bad_rows
+from stage import PERENNIAL, ROOT, Ended, Stage, with_bad_rows
 
 from perennial import __version__
 
@@ -322,6 +324,51 @@ def mutated(stage: Stage, names: list[str]) -> list[list[str]]:
     return rows
 
 
+#: Builds of the demo company, one after the other, and what they are called.
+SELECTED = {
+    "full": ["--selector", "full"],
+    "inference_daily": ["--selector", "inference_daily"],
+    "training": ["--selector", "training"],
+}
+
+
+def selectors(folder: Path) -> list[list[str]]:
+    """Measure what each named selector costs after a full build of the demo company."""
+    home = folder / "selected"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    rows = []
+
+    def build(what: str, *options: str, selected: list[str] | None = None) -> None:
+        began = time.monotonic()
+        ended = subprocess.run(
+            [
+                *[PERENNIAL, "build", "--connector=demo", *options, "--"],
+                *[f"--target-path={home / 'target'}", f"--log-path={home / 'logs'}"],
+                *(selected or []),
+            ],
+            cwd=ROOT,
+            env=os.environ | {"PERENNIAL_HOME": str(home)},
+            capture_output=True,
+            text=True,
+        )
+        if ended.returncode:
+            sys.exit(ended.stdout[-2000:] + ended.stderr[-2000:])
+        seconds = time.monotonic() - began
+        results = json.loads((home / "target" / "run_results.json").read_text())
+        kinds = Counter(one["unique_id"].split(".")[0] for one in results["results"])
+        tests = kinds["test"] + kinds["unit_test"]
+        cells = (what, str(kinds["model"]), str(tests), f"{seconds:.0f}")
+        rows.append([*cells, f"{datetime.date.today():%Y-%m-%d}"])
+        print(f"  {', '.join(rows[-1])}", flush=True)
+
+    build("from nothing, everything fitted")
+    for name, selected in SELECTED.items():
+        build(f"`{name}`, no fit due", selected=selected)
+    build("`training`, fitted anew", "--fit", selected=SELECTED["training"])
+    return rows
+
+
 def write_rows(part: str, header: tuple[str, ...], rows: list[list[str]]) -> None:
     """Put rows into a table of the page, in place of those of the same name."""
     page = ROOT / "docs" / "reliability.md"
@@ -358,6 +405,10 @@ def main() -> None:
     parser.add_argument("--mutants", nargs="*", help="these mutants alone, or all")
     arguments = parser.parse_args()
     stage = Stage(arguments.folder.absolute())
+    if arguments.only == ["selectors"]:
+        header = ("after a full build", "models", "tests", "seconds", "date")
+        write_rows("selectors", header, selectors(stage.folder))
+        return
     if not (arguments.again and stage.is_made):
         print("building the old state and the new one", flush=True)
         stage.make()
