@@ -211,9 +211,12 @@ def _filled(stage: Stage, when: str) -> list[str]:
     filler = stage.home.parent / "filler"
 
     def fill(left: int) -> None:
-        count = shutil.disk_usage(filler.parent).free - left
-        with filler.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(count, 1))
+        with filler.open("wb", buffering=0) as file:
+            while (free := shutil.disk_usage(filler.parent).free) > left:
+                try:
+                    file.write(bytes(min(free - left, 2**20)))
+                except OSError:  # somebody else took the last block
+                    return
 
     before = look(stage.published)
     try:
