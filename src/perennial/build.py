@@ -106,6 +106,7 @@ def _run_dbt(
     journal: run_log.Journal,
 ) -> dict[str, str]:
     environment = os.environ | {"PERENNIAL_CONNECTOR": project.connector}
+    environment.setdefault("PERENNIAL_LOCK_DOWN", "true")
     if replace_changed:
         environment["PERENNIAL_REPLACE_CHANGED_FILES"] = "true"
     if fit_now:
@@ -193,11 +194,14 @@ def _noted(
         node = event["data"].get("node_info") or {}
         # of an exposure nothing is built
         if event["info"]["name"] in _ENDS and node["resource_type"] != "exposure":
-            results[node["unique_id"]] = node["node_status"]
+            # of a unit test the node itself never hears how it ended
+            is_test = event["info"]["name"] == "LogTestResult"
+            status = event["data"]["status"] if is_test else node["node_status"]
+            results[node["unique_id"]] = status
             journal.add(
                 node["node_name"],
                 node["resource_type"],
-                node["node_status"],
+                status,
                 rows_count=event["data"].get("num_failures"),
                 seconds=event["data"].get("execution_time"),
             )
