@@ -974,6 +974,7 @@ class Restored:
     readers: list[list]
     second: subprocess.CompletedProcess
     seconds: float
+    dbt_files: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -992,7 +993,8 @@ def restored(published, tmp_path_factory) -> Restored:
         )
         for _ in range(2)
     ]
-    project, second, seconds = Project(ROOT, path, "cdnow"), [], []
+    project = Project(ROOT, path, "cdnow")
+    second, seconds, dbt_files = [], [], []
 
     def build_beside() -> None:
         until = time.monotonic() + 60
@@ -1001,6 +1003,11 @@ def restored(published, tmp_path_factory) -> Restored:
         began = time.monotonic()
         second.append(perennial("build", home=path))
         seconds.append(time.monotonic() - began)
+        while (who := holder(project)) and not who.dbt_pid:
+            time.sleep(0.05)
+        if who and Path("/proc/self/fd").exists():  # Linux alone
+            opened = Path(f"/proc/{who.dbt_pid}/fd").iterdir()
+            dbt_files.extend(os.readlink(one) for one in opened)
 
     beside = threading.Thread(target=build_beside)
     beside.start()
@@ -1011,7 +1018,7 @@ def restored(published, tmp_path_factory) -> Restored:
         stop.touch()
         beside.join()
         told = [json.loads(reader.communicate()[0]) for reader in readers]
-    return Restored(build, told, second[0], seconds[0])
+    return Restored(build, told, second[0], seconds[0], dbt_files)
 
 
 def test_a_build_goes_on_where_history_ends(restored, sample):
@@ -1056,6 +1063,12 @@ def test_a_build_beside_a_build_ends_with_75(restored):
     assert restored.second.returncode == 75
     assert "is being written by perennial build (PID " in restored.second.stderr
     assert restored.seconds < 5
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="Linux alone tells")
+def test_the_dbt_of_a_build_holds_its_lock_too(restored):
+    lock = restored.build.home / "warehouse" / "cdnow.lock"
+    assert str(lock) in restored.dbt_files
 
 
 def test_the_summary_names_the_published_file(restored):
