@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 export PERENNIAL_CONNECTOR := $(CONNECTOR)
 
 .DEFAULT_GOAL := help
-.PHONY: help build test bench lint docs charts follow render lock clean
+.PHONY: help build test bench torture lint docs charts follow render lock clean
 
 help:  ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,9 @@ test: lint  ## linters, then every test, each build in a folder of its own
 
 bench: $(INSTALLED)  ## speed, on 50 million events, a large company and beside other tools; writes docs/performance.md
 	@$(BIN)/python tests/benchmarks/run.py
+
+torture: $(INSTALLED)  ## builds killed, disks filled, promises broken; writes docs/reliability.md
+	@$(BIN)/python tests/torture/run.py
 
 lint: $(INSTALLED)  ## ruff and sqlfluff alone
 	@$(BIN)/ruff check .

@@ -172,6 +172,11 @@
             'type': 'integer', 'least': 10, 'most': 1000000, 'default': 1000,
             'meaning': 'a cell with longer text is refused',
         },
+        'least_completeness': {
+            'unit': 'share of customers',
+            'type': 'number', 'least': 0, 'most': 1, 'default': 0.995,
+            'meaning': 'share of customers that must have a value, and of those in scope a score, or perennial build does not publish',
+        },
         'orphans_threshold': {
             'unit': 'share of customers',
             'type': 'number', 'least': 0, 'most': 1, 'default': 0.005,

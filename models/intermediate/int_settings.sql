@@ -16,4 +16,5 @@ select
     '{{ setting('purchase_model') }}' as purchase_model,
     cast({{ setting('annual_discount_rate') }} as double) as annual_discount_rate,
     cast({{ setting('gross_margin') }} as double) as gross_margin,
+    cast({{ setting('least_completeness') }} as double) as least_completeness,
     '{{ setting('business_time_zone') }}' as business_time_zone

@@ -1,10 +1,14 @@
-"""``dbt build`` in a subprocess, with progress, and errors of a line or two."""
+"""``dbt build`` in a subprocess, with progress, and errors of a line or two.
+
+What is built is published, if it is whole: see `perennial.publishing`.
+"""
 
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ from rich.progress import TimeElapsedColumn as Elapsed
 
 from perennial.faults import Fault, UsageFault
 from perennial.project import Project, lock_message
+from perennial.publishing import building, run_log
+from perennial.publishing.lock import Lock
 
 #: How many lines of one error are shown; the rest is in the log.
 ERROR_LINES = 3
@@ -21,38 +27,86 @@ ERROR_LINES = 3
 #: How the lines begin that a model prints while it works.
 PROGRESS_OF_A_MODEL = "fit_churn: "
 
+#: Events that tell how a node ended.
+_ENDS = frozenset(
+    {
+        *("LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult"),
+        *("LogNodeResult", "LogNodeNoOpResult", "SkippingDetails"),
+    }
+)
+
+#: What dbt says of a node that did not do what it should.
+_FAILED = ("error", "fail", "runtime error")
+
 _DBT_OPTIONS = ("--log-format", "json", "--no-use-colors")
 
 
 def build(
     project: Project,
+    lock: Lock,
     dbt_arguments: list[str],
     console: Console,
     replace_changed: bool = False,
     fit_now: bool = False,
-) -> None:
-    """Run ``dbt build`` for a connector, and show what it does.
+) -> str:
+    """Build a connector with dbt, and publish it, showing what is done.
 
     Parameters
     ----------
     project : Project
+    lock : Lock
+        That of the project, which is held.
     dbt_arguments : list of str
         Passed on to ``dbt build`` as they are.
+    console : rich.console.Console
+        Where progress and errors go.
     replace_changed : bool
         Whether raw files that changed since they were read are read again.
     fit_now : bool
         Whether models of yes-or-no tasks are fitted though no fit is due.
-    console : rich.console.Console
-        Where progress and errors go.
+
+    Returns
+    -------
+    str
+        What became of it, in a line.
 
     Raises
     ------
     Fault
-        If a raw file cannot be used, a model failed or a test found something.
+        If a raw file cannot be used, a model failed, a test found something, or the
+        gate did not let the build pass.
     UsageFault
         If a setting or an argument is wrong, or another process holds the file.
     """
+    for line in building.prepare(project):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    journal = run_log.Journal(project)
+    try:
+        results = _run_dbt(
+            project, lock, dbt_arguments, console, replace_changed, fit_now, journal
+        )
+    except Fault:
+        building.count_rows(project, journal)
+        failed = [s["step"] for s in journal.steps if s["status"] in _FAILED]
+        told = f"at {', '.join(failed[:3])}" if failed else "before the first step"
+        journal.keep(run_log.FAILED, told)
+        raise
+    manifest_file = target_folder(project, dbt_arguments) / "manifest.json"
+    with console.status("publishing") if console.is_terminal else nullcontext():
+        return building.finish(project, manifest_file, dbt_arguments, results, journal)
+
+
+def _run_dbt(
+    project: Project,
+    lock: Lock,
+    dbt_arguments: list[str],
+    console: Console,
+    replace_changed: bool,
+    fit_now: bool,
+    journal: run_log.Journal,
+) -> dict[str, str]:
     environment = os.environ | {"PERENNIAL_CONNECTOR": project.connector}
+    environment.setdefault("PERENNIAL_LOCK_DOWN", "true")
     if replace_changed:
         environment["PERENNIAL_REPLACE_CHANGED_FILES"] = "true"
     if fit_now:
@@ -67,6 +121,7 @@ def build(
     if _has_other_settings(project, dbt_arguments):
         command.append("--no-partial-parse")
     command.append("build")
+    results: dict[str, str] = {}
     with subprocess.Popen(
         [*command, *dbt_arguments],
         cwd=project.root,
@@ -74,8 +129,13 @@ def build(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # a dbt that outlives us still writes, and so still holds the lock
+        pass_fds=[lock.descriptor],
     ) as process:
-        errors, unparsed = _follow_events(_events(process.stdout), console)
+        lock.name_dbt(process.pid)
+        errors, unparsed = _follow_events(
+            _noted(_events(process.stdout), results, journal), console
+        )
     if process.returncode != 0:
         for error in errors[:-1]:
             console.print(
@@ -83,6 +143,16 @@ def build(
             )
         last = errors[-1] if errors else _last_line(unparsed)
         raise _fault(last, process.returncode)
+    return results
+
+
+def target_folder(project: Project, dbt_arguments: list[str]) -> Path:
+    """Find the folder in which dbt keeps what it parsed."""
+    target = os.environ.get("DBT_TARGET_PATH", "target")
+    for before, argument in zip(["", *dbt_arguments], dbt_arguments, strict=False):
+        if before == "--target-path" or argument.startswith("--target-path="):
+            target = argument.removeprefix("--target-path=")
+    return project.root / target
 
 
 def _has_other_settings(project: Project, dbt_arguments: list[str]) -> bool:
@@ -91,11 +161,7 @@ def _has_other_settings(project: Project, dbt_arguments: list[str]) -> bool:
     It parses again what depends on a changed macro, and does not see who depends on one
     that is called by the connector's name.
     """
-    target = os.environ.get("DBT_TARGET_PATH", "target")
-    for before, argument in zip(["", *dbt_arguments], dbt_arguments, strict=False):
-        if before == "--target-path" or argument.startswith("--target-path="):
-            target = argument.removeprefix("--target-path=")
-    parsed = project.root / target / "partial_parse.msgpack"
+    parsed = target_folder(project, dbt_arguments) / "partial_parse.msgpack"
     settings = project.root / "macros" / "connectors"
     if not (parsed.exists() and settings.exists()):
         return False
@@ -112,6 +178,33 @@ def _events(lines: Iterator[str]) -> Iterator[dict[str, Any] | str]:
         except json.JSONDecodeError:
             event = None
         yield event if isinstance(event, dict) and "info" in event else line.rstrip()
+
+
+def _noted(
+    events: Iterator[dict[str, Any] | str],
+    results: dict[str, str],
+    journal: run_log.Journal,
+) -> Iterator[dict[str, Any] | str]:
+    """Hand events on, and note in the journal which nodes have ended, and how."""
+    for event in events:
+        yield event
+        if isinstance(event, str):
+            continue
+        journal.name(event["info"]["invocation_id"])
+        node = event["data"].get("node_info") or {}
+        # of an exposure nothing is built
+        if event["info"]["name"] in _ENDS and node["resource_type"] != "exposure":
+            # of a unit test the node itself never hears how it ended
+            is_test = event["info"]["name"] == "LogTestResult"
+            status = event["data"]["status"] if is_test else node["node_status"]
+            results[node["unique_id"]] = status
+            journal.add(
+                node["node_name"],
+                node["resource_type"],
+                status,
+                rows_count=event["data"].get("num_failures"),
+                seconds=event["data"].get("execution_time"),
+            )
 
 
 def _follow_events(

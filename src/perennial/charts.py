@@ -87,7 +87,7 @@ def draw_all(
     Parameters
     ----------
     project : Project
-        One that was built.
+        One of which something is published.
     folder : Path, optional
         ``build/charts`` of the project's home, if not given.
     customer_id : str, optional
@@ -102,12 +102,12 @@ def draw_all(
     Raises
     ------
     Fault
-        If matplotlib is not installed, nothing was built yet, there is no data, or the
-        customer has no score.
+        If matplotlib is not installed, nothing is published yet, there is no data, or
+        the customer has no score.
     """
     folder = ready_folder(project, folder)
     paths = []
-    with project.reading() as connection, mpl.rc_context(STYLE):
+    with project.reading_published() as connection, mpl.rc_context(STYLE):
         drawn = customer_id or example_customer(connection, "marts.fct_orders")
         charts = _charts(connection, drawn)
         if customer_id is not None and charts["one_customer"][0].empty:

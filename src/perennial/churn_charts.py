@@ -92,7 +92,7 @@ def draw_churn(project: Project, folder: Path | None = None) -> list[Path]:
     Parameters
     ----------
     project : Project
-        One that was built.
+        One of which something is published.
     folder : Path, optional
         ``build/charts`` of the project's home, if not given.
 
@@ -104,10 +104,10 @@ def draw_churn(project: Project, folder: Path | None = None) -> list[Path]:
     Raises
     ------
     Fault
-        If matplotlib is not installed, or nothing was built yet.
+        If matplotlib is not installed, or nothing is published yet.
     """
     folder = charts.ready_folder(project, folder)
-    with project.reading() as connection, charts.mpl.rc_context(charts.STYLE):
+    with project.reading_published() as connection, charts.mpl.rc_context(charts.STYLE):
         case = connection.execute(_CASE).fetchone()
         if case is None:
             return []

@@ -3,6 +3,7 @@
 import datetime
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Annotated
@@ -37,8 +38,10 @@ app = typer.Typer(
     help=(
         "Churn risk and customer lifetime value that people can trust and question.\n\n"
         "Exit codes: **0** all is well; **1** the data or a model needs attention (a "
-        "raw file cannot be used, a test found something); **2** the command or a "
-        "setting is wrong, or another process holds the working file."
+        "raw file cannot be used, a test found something, a file is damaged), and "
+        "readers have what they had; **2** the command or a setting is wrong, or "
+        "another program has the working file open; **75** another perennial writes "
+        "for this connector."
     ),
     epilog="dbt works as well: `dbt build`, `dbt docs generate`, from the same folder.",
 )
@@ -76,28 +79,105 @@ def build(
         bool,
         typer.Option("--fit", help="Fit the models of churn and the like anew."),
     ] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait",
+            help="Wait for another one that writes, in place of ending with 75.",
+        ),
+    ] = False,
 ) -> None:
-    """Build and test everything, from the raw files to the marts.
+    """Build and test everything, from the raw files to the marts, and publish these.
 
-    It is `dbt build` with progress and a summary. Example, one horizon of half a year:
+    It is `dbt build` with progress and a summary; what a full build made is then what
+    readers open. Example, one horizon of half a year:
     `perennial build -- --vars '{horizons_days: [182]}'`
     """
-    from perennial.build import build as run_build
-    from perennial.summary import summary
+    # before all that takes time to import: who waits for nothing is told at once
+    from perennial.publishing.lock import held
 
     project = Project.find(connector)
     console = _console()
-    run_build(
-        project, dbt_arguments or [], console, replace_changed=replace, fit_now=fit
-    )
-    try:
-        told = summary(project)
-    except Fault as fault:  # only a part was built
-        told = str(fault)
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    with held(project, "perennial build", wait, tell=_teller(console)) as lock:
+        from perennial.build import build as run_build
+        from perennial.summary import summary
+
+        published = run_build(
+            project,
+            lock,
+            dbt_arguments or [],
+            console,
+            replace_changed=replace,
+            fit_now=fit,
+        )
+        try:
+            told = summary(project)
+        except Fault as fault:  # only a part was built
+            told = str(fault)
+        _teller(console)(f"{told}\n\n{published}")
 
 
-doctor_app = typer.Typer(no_args_is_help=True, help="Look at what a build left.")
+def _teller(console: Console) -> Callable[[str], None]:
+    """Print lines as they are."""
+    return partial(console.print, highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def status(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Tell what is published, how the last runs went, and who writes now.
+
+    Works while a build runs.
+    """
+    from perennial.publishing.status import status_page
+
+    page = status_page(Project.find(connector))
+    console = _console()
+    for line in page.lines:
+        _teller(console)(line)
+    for title, names, rows in page.tables:
+        _print_table(console, title, names, rows)
+
+
+@app.command()
+def verify(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Read every block of what is published, and recount it.
+
+    Names the tables that are damaged, and ends with 1 then.
+    """
+    from perennial.publishing.snapshots import name_of
+    from perennial.publishing.verifying import damages
+
+    project = Project.find(connector)
+    file = project.published_file
+    if not file.exists():
+        raise Fault(f"Nothing is published in {file} yet: run perennial build.")
+    if found := damages(file):
+        lines = [f"{file} is not what was published:", *(f"  {one}" for one in found)]
+        raise Fault("\n".join([*lines, "Run perennial doctor files."]))
+    _, run = name_of(file)
+    _teller(_console())(f"{file} is what was published: {run}")
+
+
+@app.command("rollback")
+def rollback_published(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Publish what was published before; once more goes further back.
+
+    Two steps at most. The next full build publishes its own marts again.
+    `perennial models rollback` is another thing: it returns to a model.
+    """
+    from perennial.publishing.lock import held
+    from perennial.publishing.snapshots import rollback as go_back
+
+    project = Project.find(connector)
+    with held(project, "perennial rollback"):
+        told = go_back(project)
+    for line in told:
+        _teller(_console())(line)
+
+
+doctor_app = typer.Typer(
+    no_args_is_help=True, help="Look at what a build left, and mend files."
+)
 app.add_typer(doctor_app, name="doctor")
 
 
@@ -174,6 +254,24 @@ def data(
     told = advice(page)
     print("\nLook at" if told else "\nNothing asks for attention.")
     _print_list(console, told)
+
+
+@doctor_app.command("files")
+def doctor_files(connector: Connector = DEFAULT_CONNECTOR) -> None:
+    """Set damaged files aside, and put what is whole in their place.
+
+    A damaged WAL or working file, and a damaged published file, for which the newest
+    snapshot that verifies steps in. Nothing is deleted. Ends with 0 when all is well
+    afterwards.
+    """
+    from perennial.publishing.lock import held
+    from perennial.publishing.repair import repair
+
+    project = Project.find(connector)
+    with held(project, "perennial doctor files"):
+        told = repair(project)
+    for line in told:
+        _teller(_console())(line)
 
 
 def _print_list(console: Console, lines: list[str]) -> None:

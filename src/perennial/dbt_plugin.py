@@ -9,6 +9,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.secrets import Secret
 from dbt_common.exceptions import DbtRuntimeError
+from duckdb.sqltypes import VARCHAR
 
 from perennial import keyed_hash
 
@@ -56,7 +57,7 @@ class Plugin(BasePlugin):
         creds._secrets = [s for s in creds._secrets if s.type not in self._extensions]
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Load the extensions, make the secrets that wait for them, and lend the hash.
+        """Load the extensions, make the secrets that wait for them, lend functions.
 
         What is registered here is known to every cursor of the process.
         """
@@ -65,8 +66,16 @@ class Plugin(BasePlugin):
         for secret in self._secrets:
             conn.execute(secret.to_sql())
         keyed_hash.register(conn)
+        conn.create_function("perennial_place", _place, [VARCHAR], VARCHAR)
         # a time with a zone is the same text on every machine
         conn.execute("set global TimeZone = 'UTC'")
+
+
+def _place(files: str) -> str | None:
+    # not before it is asked for: reading takes a second to import
+    from perennial.reading import place
+
+    return place(files)
 
 
 def extension_file(name: str) -> Path:

@@ -6,6 +6,7 @@ import mmap
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import numpy as np
 from perennial import keyed_hash
 from perennial.faults import Fault, UsageFault
 from perennial.project import Project, lock_message
+from perennial.publishing import building, erasing, history
+from perennial.publishing.lock import held
+from perennial.publishing.tables import connect
 
 #: Columns besides the id that tell who somebody is; `pii` in the .yml of the models.
 PERSONAL_COLUMNS = ("email",)
@@ -192,25 +196,34 @@ def erase(
     Raises
     ------
     UsageFault
-        If there is no key, another one than before, or a build holds the file.
+        If there is no key, another one than before, or a program holds the file.
+    LockFault
+        If a build is at work.
     Fault
         If a customer is unknown, or something of the persons is left.
     """
+    if not project.working_file.exists():
+        raise Fault(f"{project.working_file} is not there: nothing was built yet.")
     if not keyed_hash.has_key():
         raise UsageFault(
             f"Set {keyed_hash.KEY_VARIABLE} to a secret of at least "
             f"{keyed_hash.KEY_LEAST_CHARACTERS} characters, and keep it for every "
             "build: by it the rows of the erased are refused from now on."
         )
-    persons = Persons(customer_ids)
-    tell("erasing rows")
-    with _writing(project) as connection:
-        told = _erase_from_tables(connection, persons, project, reason)
-    for place in PLACES:
-        tell(f"cleaning {place.name}")
-        told += filter(None, [place.clean(project, persons)])
-    tell("looking for what is left")
-    told += prove(project, persons)
+    with held(project, "perennial erase"):
+        told = building.clean_up(project)
+        persons = Persons(customer_ids)
+        tell("erasing rows")
+        with _writing(project) as connection:
+            told += _erase_from_tables(connection, persons, project, reason)
+        for place in PLACES:
+            tell(f"cleaning {place.name}")
+            told += filter(None, [place.clean(project, persons)])
+        if project.history_folder.exists():
+            # a new working file has to know whom to leave out
+            history.save(project, history.stamp(), only="erasures")
+        tell("looking for what is left")
+        told += prove(project, persons)
     return [*told, "Run perennial build: sums and models still count the erased."]
 
 
@@ -240,8 +253,6 @@ def silent_customers(project: Project, days: int) -> tuple[list[str], int]:
 
 
 def _writing(project: Project) -> duckdb.DuckDBPyConnection:
-    if not project.working_file.exists():
-        raise Fault(f"{project.working_file} is not there: nothing was built yet.")
     try:
         connection = duckdb.connect(
             str(project.working_file), config={"autoload_known_extensions": False}
@@ -639,6 +650,24 @@ def _delete_from(name: str, variable: str | None = None) -> Place:
 #: `tests/python/test_privacy.py` erases from all of them.
 PLACES = (
     Place("the working file", _beside, _rewrite, is_database=True),
+    Place(
+        "what is published",
+        erasing.published_files,
+        lambda project, persons: erasing.clean_published(project, persons.ids),
+        is_database=True,
+    ),
+    Place(
+        "history",
+        erasing.history_files,
+        lambda project, persons: erasing.clean_history(project, persons.ids),
+        is_database=True,
+    ),
+    Place(
+        "files that were set aside",
+        erasing.files_set_aside,
+        lambda project, persons: erasing.delete_set_aside(project),
+        is_database=True,
+    ),
     _delete_from("target", "DBT_TARGET_PATH"),
     _delete_from("logs", "DBT_LOG_PATH"),
     _delete_from("build"),
@@ -723,36 +752,55 @@ def _ask_columns(
     of an order too, so it counts where customers are named.
     """
     left, alike, count, is_within_others = [], [], 0, False
-    with _writing(project) as connection:
-        _hand_over(connection, persons)
-        for table in _tables(connection):
-            if table.has("customer_id") and _shows(connection, table):
-                left.append(f"a row of {table}")
-            if table.is_view:
-                continue
-            for column in table.texts:
-                count += 1
-                mentioned = (
-                    _holds(connection, "text", "words")
-                    if column == "source_text"
-                    else "false"
-                )
-                is_there, is_alike, is_within = connection.execute(
-                    "select"
-                    f" coalesce(bool_or({_holds(connection, 'text', 'mails')}"
-                    " or text in (select text from temp.erased_lines)), false),"
-                    " coalesce(bool_or(text in (select text from temp.erased_ids)"
-                    f" or {mentioned}), false),"
-                    f" coalesce(bool_or({_holds(connection, 'text', 'ids')}), false)"
-                    f" from (select distinct cast({_quoted(column)} as varchar) as text"
-                    f" from {table.sql})"
-                ).fetchone()
-                is_within_others |= is_within
-                if is_there or (is_alike and column.endswith("customer_id")):
-                    left.append(f"the column {table}.{column}")
-                elif is_alike:
-                    alike.append(f"{table}.{column}")
+    for within, views_too, database in _databases(project):
+        with database as connection:
+            _hand_over(connection, persons)
+            for table in _tables(connection):
+                if table.has("customer_id") and _shows(connection, table):
+                    left.append(f"a row of {within}{table}")
+                if table.is_view and not views_too:
+                    continue
+                for column in table.texts:
+                    count += 1
+                    is_there, is_alike, is_within = _ask(connection, table, column)
+                    is_within_others |= is_within
+                    if is_there or (is_alike and column.endswith("customer_id")):
+                        left.append(f"the column {within}{table}.{column}")
+                    elif is_alike:
+                        alike.append(f"{within}{table}.{column}")
     return left, alike, count, is_within_others
+
+
+def _databases(
+    project: Project,
+) -> Iterator[tuple[str, bool, AbstractContextManager[duckdb.DuckDBPyConnection]]]:
+    """Open each database of ours, with what its tables are called by, one at a time.
+
+    Only in history views hold rows of their own.
+    """
+    yield "", False, _writing(project)
+    for file in erasing.published_files(project):
+        yield f"{file.name}: ", False, connect(file, read_only=True)
+    yield "history: ", True, erasing.history_views(project)
+
+
+def _ask(
+    connection: duckdb.DuckDBPyConnection, table: _Table, column: str
+) -> tuple[bool, bool, bool]:
+    """Whether a column has what is theirs, an id of theirs, and one within others."""
+    mentioned = "false"
+    if column == "source_text":
+        mentioned = _holds(connection, "text", "words")
+    return connection.execute(
+        "select"
+        f" coalesce(bool_or({_holds(connection, 'text', 'mails')}"
+        " or text in (select text from temp.erased_lines)), false),"
+        " coalesce(bool_or(text in (select text from temp.erased_ids)"
+        f" or {mentioned}), false),"
+        f" coalesce(bool_or({_holds(connection, 'text', 'ids')}), false)"
+        f" from (select distinct cast({_quoted(column)} as varchar) as text"
+        f" from {table.sql})"
+    ).fetchone()
 
 
 def _scan(path: Path, look: Callable) -> list:

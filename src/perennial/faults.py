@@ -25,3 +25,9 @@ class UsageFault(Fault):
     """The command was called with something it cannot do."""
 
     exit_code = 2
+
+
+class LockFault(Fault):
+    """Another process writes for the same connector."""
+
+    exit_code = 75

@@ -121,6 +121,31 @@ class Project:
         """The DuckDB file that ``dbt build`` writes."""
         return self.file or self.home / "warehouse" / f"{self.connector}.duckdb"
 
+    @property
+    def lock_file(self) -> Path:
+        """The file that is locked by whoever writes for this connector."""
+        return self.working_file.with_suffix(".lock")
+
+    @property
+    def published_file(self) -> Path:
+        """The DuckDB file that readers open: the marts of one run."""
+        return self.home / "published" / f"{self.connector}.duckdb"
+
+    @property
+    def candidate_file(self) -> Path:
+        """What becomes the published file, while it is being made."""
+        return self.published_file.with_name(f".{self.connector}.candidate.duckdb")
+
+    @property
+    def snapshots_folder(self) -> Path:
+        """The folder of the files that were published last."""
+        return self.home / "published" / "snapshots" / self.connector
+
+    @property
+    def history_folder(self) -> Path:
+        """The folder of the rows that outlive the working file."""
+        return self.home / "history" / self.connector
+
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the working file for reading, and close it again.
@@ -130,28 +155,55 @@ class Project:
         Fault
             If there is none yet, a build holds it, or a table in it was never built.
         """
-        with self._open() as connection:
-            try:
-                yield connection
-            except duckdb.CatalogException as error:
-                missing = str(error).splitlines()[0].removeprefix("Catalog Error: ")
-                raise Fault(
-                    f"{missing} Run perennial build without a selection."
-                ) from None
-
-    def _open(self) -> duckdb.DuckDBPyConnection:
         if not self.working_file.exists():
             raise Fault(
                 f"{self.working_file} is not there yet: "
                 f"run perennial build --connector {self.connector}."
             )
+        with _opened(self.working_file) as connection:
+            yield connection
+
+    @contextmanager
+    def reading_published(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the published file for reading, and close it again.
+
+        A build does not hold it: what is open stays whole while another one takes its
+        place.
+
+        Raises
+        ------
+        Fault
+            If nothing is published yet, or the file cannot be read.
+        """
+        if not self.published_file.exists():
+            raise Fault(
+                f"Nothing is published in {self.published_file} yet: run "
+                f"perennial build --connector {self.connector} without a selection."
+            )
+        with _opened(self.published_file) as connection:
+            yield connection
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        connection = duckdb.connect(str(file), read_only=True)
+    except duckdb.IOException as error:
+        raise Fault(lock_message(str(error)) or damage_message(file, error)) from None
+    # views over files hash ids as soon as somebody was erased
+    keyed_hash.register(connection)
+    with connection:
         try:
-            connection = duckdb.connect(str(self.working_file), read_only=True)
-        except duckdb.IOException as error:
-            raise Fault(lock_message(str(error)) or str(error)) from None
-        # views over files hash ids as soon as somebody was erased
-        keyed_hash.register(connection)
-        return connection
+            yield connection
+        except duckdb.CatalogException as error:
+            missing = str(error).splitlines()[0].removeprefix("Catalog Error: ")
+            raise Fault(f"{missing} Run perennial build without a selection.") from None
+
+
+def damage_message(file: Path, error: duckdb.Error) -> str:
+    """One or two lines about a file that DuckDB cannot read, and what to do."""
+    told = str(error).splitlines()[0][:200]
+    return f"{file} cannot be read: {told}\nRun perennial doctor files."
 
 
 def example_customer(

@@ -367,6 +367,25 @@ def table_paths(table: RawTable) -> list[str]:
     return paths
 
 
+def place(files: str) -> str | None:
+    """Where a declaration's files lie: the file, or the folder before its pattern.
+
+    Returns
+    -------
+    str or None
+        A folder ends with a slash. None where the package that holds them is not
+        installed, or nothing is declared.
+    """
+    try:
+        path = _outside_of_packages(files)
+    except FileFault:
+        return None
+    if not glob.has_magic(path):
+        return path or None
+    fixed = itertools.takewhile(lambda part: not glob.has_magic(part), Path(path).parts)
+    return f"{Path(*fixed)}/".replace("//", "/")
+
+
 def _outside_of_packages(files: str) -> str:
     found = re.fullmatch(r"package:([A-Za-z0-9_]+)/(.*)", files)
     if not found:

@@ -279,7 +279,7 @@ def churn_page(project: Project) -> Page:
     Parameters
     ----------
     project : Project
-        One that was built.
+        One of which something is published.
 
     Returns
     -------
@@ -288,9 +288,9 @@ def churn_page(project: Project) -> Page:
     Raises
     ------
     Fault
-        If nothing was built, or no candidate was judged on a past date.
+        If nothing is published yet, or no candidate was judged on a past date.
     """
-    with project.reading() as connection:
+    with project.reading_published() as connection:
         tables = [
             Table(
                 "Candidates, by what they showed on past dates for selection",

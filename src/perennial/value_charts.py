@@ -69,7 +69,7 @@ def draw_value(project: Project, folder: Path | None = None) -> list[Path]:
     Parameters
     ----------
     project : Project
-        One that was built.
+        One of which something is published.
     folder : Path, optional
         ``build/charts`` of the project's home, if not given.
 
@@ -81,11 +81,11 @@ def draw_value(project: Project, folder: Path | None = None) -> list[Path]:
     Raises
     ------
     Fault
-        If matplotlib is not installed, or nothing was built yet.
+        If matplotlib is not installed, or nothing is published yet.
     """
     folder = charts.ready_folder(project, folder)
     paths = []
-    with project.reading() as connection, charts.mpl.rc_context(charts.STYLE):
+    with project.reading_published() as connection, charts.mpl.rc_context(charts.STYLE):
         for name, (query, draw) in {
             "value_by_decile": (_BY_DECILE, _draw_by_decile),
             "value_tracking": (_TRACKING, _draw_tracking),

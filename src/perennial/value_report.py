@@ -177,7 +177,7 @@ def value_page(project: Project) -> Page:
     Parameters
     ----------
     project : Project
-        One that was built.
+        One of which something is published.
 
     Returns
     -------
@@ -186,9 +186,9 @@ def value_page(project: Project) -> Page:
     Raises
     ------
     Fault
-        If nothing was built, or nobody has a value.
+        If nothing is published yet, or nobody has a value.
     """
-    with project.reading() as connection:
+    with project.reading_published() as connection:
         tables = [
             Table(
                 "What customers are expected to bring (bounds: the errors in total "

@@ -96,6 +96,11 @@ def test_a_project_with_models_seeds_and_hooks_of_its_own_is_not_disturbed(tmp_p
             "stg_bakery__customers",
             "stg_bakery__orders",
         ]
+        # our hook says nothing in a session that is not ours
+        assert row("select may_read_files, is_locked from main.run_ended") == (
+            True,
+            False,
+        )
         sold = row(
             "select count(*) filter (where pence > 0),"
             " count(*) filter (where pence < 0), sum(pence)"

@@ -162,8 +162,8 @@ def test_a_part_can_be_built_and_what_is_missing_is_told(tmp_path):
     )
     assert built.returncode == 0, built.stderr
     assert "Run perennial build without a selection" in built.stdout
-    for command in (["follow", "00004"], ["charts"]):
-        refused(run(*command, home=tmp_path), 1, "Run perennial build")
+    refused(run("follow", "00004", home=tmp_path), 1, "Run perennial build")
+    refused(run("charts", home=tmp_path), 1, "run perennial build")
 
 
 def test_the_folder_of_the_demo_company_is_meant_from_where_one_stands(tmp_path):

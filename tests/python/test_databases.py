@@ -428,6 +428,18 @@ def test_all_rows_and_all_money_arrive(project):
     ) == [(250000, 250000, Decimal("312501250.00"), 0)]
 
 
+def test_attached_databases_are_read_where_sql_is_locked_in(project, server):
+    """They are open before the lock; a file that nobody attached is not."""
+    models = [name for name in MODELS if "lacking" not in name]
+    environment = {"PERENNIAL_LOCK_DOWN": "true", "DBT_LOG_LEVEL_FILE": "debug"}
+    locked = dbt(project, server, "run", "--select", *models, **environment)
+    assert locked.returncode == 0, locked.stdout
+    lock = "set global lock_configuration = true"
+    assert lock in (project / "logs" / "dbt.log").read_text()
+    assert rows(project, "select count(*) from stg_crm__many") == [(250000,)]
+    assert len(rows(project, "from stg_attic__orders")) == 11
+
+
 def test_a_missing_column_stops_with_one_line(project, server):
     stopped = dbt(project, server, "run", "--select", "stg_crm__lacking")
     assert stopped.returncode == 1

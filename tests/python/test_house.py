@@ -247,6 +247,8 @@ def tracked_text() -> list[tuple[Path, str]]:
         "logs",
         "build",
         "warehouse",
+        "published",
+        "history",
         "dbt_packages",
     }
     # connectors that a person wrote with `perennial init` are theirs

@@ -13,12 +13,13 @@ from conftest import PERENNIAL, ROOT
 
 @pytest.fixture(scope="module")
 def home(master, demo, tmp_path_factory) -> Path:
-    """The working files of both connectors in one home, as a person has them."""
-    warehouse = tmp_path_factory.mktemp("pages") / "warehouse"
-    warehouse.mkdir()
+    """The files of both connectors in one home, as a person has them."""
+    home = tmp_path_factory.mktemp("pages")
     for build in (master, demo):
-        (warehouse / build.file.name).symlink_to(build.file)
-    return warehouse.parent
+        for file in (build.file, build.published):
+            (home / file.parent.name).mkdir(exist_ok=True)
+            (home / file.parent.name / file.name).symlink_to(file)
+    return home
 
 
 PAGES = ["README.md", "docs/methods.md", "docs/settings.md", "docs/walkthrough.md"]

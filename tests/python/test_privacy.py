@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from random import Random
 
 import duckdb
 import pytest
-from conftest import PERENNIAL, Build, run_build
+from conftest import CANARIES, PERENNIAL, Build, run_build
 from shop import ENTITIES, INPUT, Shop, install_shop, write_all, write_rows
 
 from perennial import erase as erasing
@@ -225,6 +226,71 @@ def test_no_mart_of_the_demo_company_is_personal(demo):
     assert leaks_by_name(demo.manifest) == []
     assert "input_customers.email" in leaks_by_value(demo, "@", "input")
     assert leaks_by_value(demo, "@") == []
+
+
+def leaks_of_a_file(file: Path, text: str) -> list[str]:
+    """Columns of a published file or of a file of history that hold a text."""
+    with duckdb.connect() as connection:
+        if file.suffix == ".parquet":
+            tables = [f"read_parquet('{file}')"]
+        else:
+            connection.execute(f"attach '{file}' as looked_at (read_only)")
+            tables = [
+                f'looked_at.{schema}."{name}"'
+                for schema, name in connection.execute(
+                    "select schema_name, table_name from duckdb_tables()"
+                ).fetchall()
+            ]
+        assert tables
+        return [
+            f"{table}.{column}"
+            for table in tables
+            for (column, *_) in connection.execute(
+                f"describe select * from {table}"
+            ).fetchall()
+            if connection.execute(
+                f'select 1 from {table} where contains(cast("{column}" as varchar), ?)'
+                " limit 1",
+                [text],
+            ).fetchone()
+        ]
+
+
+def published_files(build: Build) -> list[Path]:
+    return [
+        *(build.home / "published").rglob("*.duckdb"),
+        *(build.home / "history").rglob("*.parquet"),
+    ]
+
+
+def test_nothing_that_is_published_or_kept_is_personal(demo):
+    """The published file, its snapshots, and the rows that outlive the working file."""
+    files = published_files(demo)
+    assert {".duckdb", ".parquet"} == {file.suffix for file in files}
+    assert len(files) > 5
+    assert {str(f): leaks for f in files if (leaks := leaks_of_a_file(f, "@"))} == {}
+
+
+def test_a_personal_value_in_a_published_file_is_found(demo, tmp_path):
+    """Planted: an address among the rows of history, and one in a published table."""
+    kept = tmp_path / "kept.parquet"
+    published = shutil.copy(demo.published, tmp_path / "published.duckdb")
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("update marts.dim_customers set country = 'a@example.com'")
+        connection.execute(f"copy (select 'b@example.com' as note) to '{kept}'")
+    assert leaks_of_a_file(kept, "@") == [f"read_parquet('{kept}').note"]
+    (found,) = leaks_of_a_file(published, "@")
+    assert found.endswith("country")
+
+
+def test_secrets_of_the_environment_are_in_no_file_of_a_build(demo):
+    """Nor in what is published, in snapshots, history, the lock or the log of runs."""
+    files = [path for path in demo.home.rglob("*") if path.is_file()]
+    assert {".duckdb", ".parquet", ".lock", ".json"} <= {path.suffix for path in files}
+    for path in files:
+        content = path.read_bytes()
+        for secret in CANARIES.values():
+            assert secret.encode() not in content, path
 
 
 # --- ids as keyed hashes --------------------------------------------------------------

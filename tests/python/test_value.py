@@ -902,9 +902,9 @@ def test_the_report_tells_what_the_marts_hold_and_what_to_doubt(demo, monkeypatc
 
 def test_what_asks_for_doubt_is_said(demo, tmp_path, monkeypatch):
     """A copy of the marts with one past date, bounds that failed, and no ranking."""
-    copy = tmp_path / "warehouse" / "demo.duckdb"
+    copy = tmp_path / "published" / "demo.duckdb"
     copy.parent.mkdir()
-    shutil.copy(demo.file, copy)
+    shutil.copy(demo.published, copy)
     with duckdb.connect(str(copy)) as connection:
         connection.execute(
             """
