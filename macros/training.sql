@@ -50,6 +50,7 @@
         'reasons_share', 'daily_dates_kept_days', 'grid_dates_count', 'replace_changed_files',
         'pseudonymise', 'purchase_model', 'annual_discount_rate', 'gross_margin',
         'bootstrap_draws', 'demo_size', 'demo_seed', 'demo_shocks', 'enrichment',
+        'least_completeness',
     ] -%}
     {%- set values = [] -%}
     {%- for name in perennial.settings_catalogue() | sort if name not in aside -%}

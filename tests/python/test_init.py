@@ -882,7 +882,7 @@ def test_a_person_may_change_a_role(clone, tmp_path):
         text="orders.amount=nothing\norders.amount=net\n\n",
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert "the table has no column nothing" in finished.stdout
+    assert "the table has no column 'nothing'" in finished.stdout
     assert "net as amount" in clone.text("stg_own__orders.sql")
     assert "| orders | amount | `net` | by hand |" in clone.text("README.md")
 

@@ -334,7 +334,7 @@ def _set_by_hand(domains: dict[str, Domain], agreed: dict, text: str) -> None:
     column = table.column(name)
     if column is None:
         raise UsageFault(
-            f"{text[:60]!r}: the table has no column {name}; it has "
+            f"{text[:60]!r}: the table has no column {name[:60]!r}; it has "
             f"{', '.join(one.name for one in table.columns)}."
         )
     is_in_cents = bool(cents) or looks_like_cents(table)
