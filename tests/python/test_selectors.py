@@ -98,7 +98,7 @@ def test_a_training_makes_everything_that_hangs_on_it(graph):
 
 def test_a_day_fits_nothing_that_learns_from_outcomes(graph):
     daily = {graph.models[key].name for key in graph.selected["inference_daily"]}
-    fits = {"fit_churn", "fit_value", "fit_challenger"}
+    fits = {"fit_churn", "fit_value", "fit_challenger", "fit_value_challengers"}
     assert fits <= {node.name for node in graph.models.values()}
     assert fits & daily == set()
 

@@ -64,6 +64,13 @@ KEPT = (
         ("event_number", "model_id", "event", "gate", "as_of_date"),
         "event_number",
     ),
+    Kept("fits", "fit_value_models", ("model_id", "document_sha256"), "model_id"),
+    Kept(
+        "fits",
+        "fit_value_promotions",
+        ("event_number", "model_id", "event", "gate", "as_of_date"),
+        "event_number",
+    ),
     Kept(
         "registry",
         "predictions_log",
