@@ -1,6 +1,7 @@
 """What readers open: whole, of one run, and as it was until another one is whole."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -18,7 +19,8 @@ import duckdb
 import pytest
 from conftest import PERENNIAL, ROOT, SAMPLE, Build, run_build
 
-from perennial import __version__
+from perennial import __version__, keyed_hash
+from perennial import erase as erasing
 from perennial.faults import Fault, LockFault
 from perennial.project import Project
 from perennial.publishing import (
@@ -510,11 +512,14 @@ def content(home: Home) -> set[tuple]:
 
 def assert_converged(home: Home, before: set[tuple]) -> None:
     """After one more run all is as if nobody had been killed."""
+    run_id = home.run_id()
+    building.prepare(home.project)
+    left = {path.name for path in home.published.parent.iterdir()}
+    assert left == {"cdnow.duckdb", "snapshots"}
+    assert run_id in snapshots.newest_first(home.project)[0].name
     home.publish()
     assert content(home) == before
     assert damages(home.published) == []
-    left = {path.name for path in home.published.parent.iterdir()}
-    assert left == {"cdnow.duckdb", "snapshots"}
     newest = snapshots.newest_first(home.project)
     assert digest(newest[0]) == digest(home.published)
     assert len(newest) <= snapshots.KEPT
@@ -567,6 +572,21 @@ def test_a_full_disk_leaves_what_is_published(untouched, monkeypatch):
     monkeypatch.setattr(building.candidate, "_copy", full)
     with pytest.raises(Fault, match=r"The disk of .+ is full, so nothing was publ"):
         untouched.publish()
+
+
+def test_a_disk_that_is_full_after_publishing_is_made_good(home, monkeypatch):
+    before = content(home)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files.shutil, "copyfile", full)
+        with pytest.raises(Fault, match="is whole, but its snapshot and history"):
+            home.publish()
+    assert home.run_id() == home.manifest.run_id
+    assert damages(home.published) == []
+    assert_converged(home, before)
 
 
 def test_a_build_that_would_fill_the_disk_does_not_begin(untouched, monkeypatch):
@@ -847,6 +867,91 @@ def test_every_table_that_a_full_refresh_keeps_is_kept_or_said_why(published):
     assert lasting == kept | set(history.MADE_AGAIN)
 
 
+# --- a person is erased ---------------------------------------------------------------
+
+
+@pytest.fixture
+def person(home, monkeypatch) -> str:
+    """Somebody who was scored, and a key to erase them with."""
+    monkeypatch.setenv(keyed_hash.KEY_VARIABLE, "canary key 8f1d27ac5b")
+    logged = home.project.history_folder / "predictions_log"
+    return duckdb.sql(f"select min(customer_id) from '{logged}/*.parquet'").fetchone()[
+        0
+    ]
+
+
+def named(connection, person: str) -> dict[str, int]:
+    """Rows of the person in each table that has customers."""
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_columns()"
+        " where column_name = 'customer_id' and not internal"
+    ).fetchall()
+    counts = {
+        f"{schema}.{name}": connection.execute(
+            f'select count(*) from "{schema}"."{name}" where customer_id = ?', [person]
+        ).fetchone()[0]
+        for schema, name in tables
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+@pytest.mark.privacy
+def test_a_person_is_erased_from_all_that_was_published(home, person):
+    home.publish()
+    aside = files.beside(home.published, ".damaged_once")
+    shutil.copy(home.published, aside)
+    kept = [home.published, *snapshots.newest_first(home.project)]
+    comments = "select table_name, comment from duckdb_tables() order by all"
+    others = {}
+    for file in kept:
+        with duckdb.connect(str(file), read_only=True) as connection:
+            assert len(named(connection, person)) > 5
+            query = (
+                f"from marts.fct_orders where customer_id <> '{person}' order by all"
+            )
+            others[file] = (
+                connection.execute(query).fetchall(),
+                connection.execute(comments).fetchall(),
+            )
+    logged = f"read_parquet('{home.project.history_folder}/predictions_log/*.parquet')"
+    theirs = f"select count(*) filter (where customer_id = '{person}'), count(*)"
+    before, total = duckdb.sql(f"{theirs} from {logged}").fetchone()
+    assert before > 0
+
+    told = perennial("erase", person, home=home.path)
+    assert told.returncode == 0, told.stdout + told.stderr
+    for file in kept:
+        assert damages(file) == []
+        with duckdb.connect(str(file), read_only=True) as connection:
+            assert named(connection, person) == {}
+            assert others[file] == (
+                connection.execute(query).fetchall(),
+                connection.execute(comments).fetchall(),
+            )
+    assert duckdb.sql(f"{theirs} from {logged}").fetchone() == (0, total - before)
+    assert not aside.exists()
+    assert perennial("verify", home=home.path).returncode == 0
+
+    # a new working file knows whom to leave out
+    with duckdb.connect(str(home.project.working_file), read_only=True) as connection:
+        erasures = connection.execute("from reading.erasures").fetchall()
+    home.project.working_file.unlink()
+    building.prepare(home.project)
+    with duckdb.connect(str(home.project.working_file), read_only=True) as connection:
+        assert connection.execute("from reading.erasures").fetchall() == erasures
+        assert len(erasures) == 1
+
+
+@pytest.mark.privacy
+@pytest.mark.parametrize("place", ["what is published", "history"])
+def test_an_erasure_that_forgets_a_place_is_told(home, person, monkeypatch, place):
+    places = [one for one in erasing.PLACES if one.name != place]
+    assert len(places) == len(erasing.PLACES) - 1
+    monkeypatch.setattr(erasing, "PLACES", places)
+    with pytest.raises(Fault, match="Something of the erased is left: a row of"):
+        erasing.erase(home.project, [person])
+
+
 # --- a build from history alone, with readers and another build beside it -------------
 
 _READER = """
@@ -888,6 +993,7 @@ class Restored:
     readers: list[list]
     second: subprocess.CompletedProcess
     seconds: float
+    dbt_files: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -906,7 +1012,8 @@ def restored(published, tmp_path_factory) -> Restored:
         )
         for _ in range(2)
     ]
-    project, second, seconds = Project(ROOT, path, "cdnow"), [], []
+    project = Project(ROOT, path, "cdnow")
+    second, seconds, dbt_files = [], [], []
 
     def build_beside() -> None:
         until = time.monotonic() + 60
@@ -915,6 +1022,11 @@ def restored(published, tmp_path_factory) -> Restored:
         began = time.monotonic()
         second.append(perennial("build", home=path))
         seconds.append(time.monotonic() - began)
+        while (who := holder(project)) and not who.dbt_pid:
+            time.sleep(0.05)
+        if who and Path("/proc/self/fd").exists():  # Linux alone
+            opened = Path(f"/proc/{who.dbt_pid}/fd").iterdir()
+            dbt_files.extend(os.readlink(one) for one in opened)
 
     beside = threading.Thread(target=build_beside)
     beside.start()
@@ -925,7 +1037,7 @@ def restored(published, tmp_path_factory) -> Restored:
         stop.touch()
         beside.join()
         told = [json.loads(reader.communicate()[0]) for reader in readers]
-    return Restored(build, told, second[0], seconds[0])
+    return Restored(build, told, second[0], seconds[0], dbt_files)
 
 
 def test_a_build_goes_on_where_history_ends(restored, sample):
@@ -970,6 +1082,12 @@ def test_a_build_beside_a_build_ends_with_75(restored):
     assert restored.second.returncode == 75
     assert "is being written by perennial build (PID " in restored.second.stderr
     assert restored.seconds < 5
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="Linux alone tells")
+def test_the_dbt_of_a_build_holds_its_lock_too(restored):
+    lock = restored.build.home / "warehouse" / "cdnow.lock"
+    assert str(lock) in restored.dbt_files
 
 
 def test_the_summary_names_the_published_file(restored):

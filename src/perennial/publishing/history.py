@@ -121,9 +121,10 @@ def _save(
 ) -> int:
     folder = project.history_folder / kept.name
     folder.mkdir(parents=True, exist_ok=True)
-    query = f"select * from {WORKING}.{kept.table} as here"
+    table = f"{WORKING}.{kept.table}"
+    query = f"select * from {table}"
     if known := kept.files(project):
-        query += f" anti join {_rows(known)} as kept on {_same(kept.identity)}"
+        query = _others(table, _rows(known), kept.identity)
     (count,) = connection.execute(f"select count(*) from ({query})").fetchone()
     if count:
         file = folder / f"{run_id}.parquet"
@@ -246,9 +247,19 @@ def _fill_gaps(
 
 
 def _missing(project: Project, kept: Kept) -> str:
-    rows = _rows(kept.files(project))
-    same = _same(kept.identity)
-    return f"select * from {rows} as kept anti join {kept.table} as here on {same}"
+    return _others(_rows(kept.files(project)), kept.table, kept.identity)
+
+
+def _others(rows: str, known: str, identity: tuple[str, ...]) -> str:
+    """Give the rows that others do not have; the many rows of one run by one look."""
+    names = ", ".join(map(quoted, identity))
+    same = _same(identity)
+    return (
+        f"select here.* from {rows} as here semi join ("
+        f"select here.* from (select distinct {names} from {rows}) as here"
+        f" anti join (select distinct {names} from {known}) as kept on {same}"
+        f") as kept on {same}"
+    )
 
 
 def _rows(known: list[Path]) -> str:

@@ -219,7 +219,6 @@ def connect(
     config: dict[str, Any] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "threads": os.environ.get("PERENNIAL_THREADS", "2"),
     }
     if limit := os.environ.get("PERENNIAL_MEMORY_LIMIT"):
         config["memory_limit"] = limit
