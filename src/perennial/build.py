@@ -294,6 +294,11 @@ def _fault(error: str, returncode: int) -> Fault:
         return Fault(error)
     if error.startswith("The key "):
         return UsageFault(error)
+    if "No space left on device" in error:  # of which dbt itself may die, too
+        return Fault(
+            f"{error}\nThe disk is full, and readers have what they had: free some "
+            "space, then run perennial build again."
+        )
     if returncode == 2:
         return UsageFault(lock_message(error) or error)
     return Fault(f"{error}\nThe build stopped there; logs/dbt.log has the details.")

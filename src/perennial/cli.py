@@ -1,6 +1,7 @@
 """The command line: thin, dbt stays the interface for people who know dbt."""
 
 import datetime
+import errno
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -803,6 +804,16 @@ def main() -> None:
     except Fault as fault:
         print(f"perennial: {fault}", file=sys.stderr)
         sys.exit(fault.exit_code)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        where = error.filename or "a file"
+        print(
+            f"perennial: The disk is full, so {where} could not be written: free some "
+            "space, then say it again. Readers have what they had.",
+            file=sys.stderr,
+        )
+        sys.exit(Fault.exit_code)
 
 
 def _print_table(

@@ -108,7 +108,7 @@ CANARIES = {
 #: The dearest first.
 SLOW_FILES = (
     *("files_over_time", "init", "churn_models", "degenerate_data", "privacy"),
-    *("raw_files", "registry", "command_line", "as_a_package"),
+    *("publish", "raw_files", "registry", "command_line", "as_a_package"),
     *("same_input_same_output", "demo", "sessions"),
 )
 

@@ -1,6 +1,7 @@
 """What readers open: whole, of one run, and as it was until another one is whole."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -572,6 +573,21 @@ def test_a_full_disk_leaves_what_is_published(untouched, monkeypatch):
     monkeypatch.setattr(building.candidate, "_copy", full)
     with pytest.raises(Fault, match=r"The disk of .+ is full, so nothing was publ"):
         untouched.publish()
+
+
+def test_a_disk_that_is_full_after_publishing_is_made_good(home, monkeypatch):
+    before = content(home)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files.shutil, "copyfile", full)
+        with pytest.raises(Fault, match="is whole, but its snapshot and history"):
+            home.publish()
+    assert home.run_id() == home.manifest.run_id
+    assert damages(home.published) == []
+    assert_converged(home, before)
 
 
 def test_a_build_that_would_fill_the_disk_does_not_begin(untouched, monkeypatch):

@@ -37,6 +37,8 @@ def prepare(project: Project) -> list[str]:
     """
     told = clean_up(project)
     with _opening(project):
+        # before anything is written, and again for what was restored
+        check_space(project)
         told += history.restore(project)
         check_space(project)
     return told
@@ -125,6 +127,13 @@ def finish(
     except Fault:
         journal.keep(run_log.FAILED, "while it was published")
         raise
+    except (OSError, duckdb.Error) as error:
+        journal.keep(run_log.FAILED, "snapshot and history were not written")
+        told = str(error).splitlines()[0][:200]
+        raise Fault(
+            f"{project.published_file} is whole, but its snapshot and history could "
+            f"not be written ({told}): the next build makes that good."
+        ) from None
     _, run = snapshots.name_of(project.published_file)
     return f"Published in {project.published_file}: {run}"
 

@@ -32,7 +32,7 @@ from perennial.publishing.tables import (
 CANDIDATE, PUBLISHED = "perennial_candidate", "perennial_published"
 
 #: What DuckDB says where a disk is full.
-_FULL = ("No space left on device", "Could not write", "out of disk space")
+_FULL = ("No space left on device", "Disk quota exceeded")
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,6 @@ class Verdict:
 
     Attributes
     ----------
-    built : set of str
-        Marts that the run built.
     kept : set of str
         Marts that it left as they were: these must be those that are published.
     completeness : float or None
@@ -83,7 +81,6 @@ class Verdict:
         Share of delivered lines in quarantine; None if none was delivered.
     """
 
-    built: set[str]
     kept: set[str]
     completeness: float | None
     refused_share: float | None
@@ -166,9 +163,7 @@ def judge(
             )
     (refused,) = connection.execute(_REFUSED.format(db=database)).fetchone()
     kept = manifest.marts.keys() - built
-    return Verdict(
-        built, kept, completeness, None if refused is None else float(refused)
-    )
+    return Verdict(kept, completeness, None if refused is None else float(refused))
 
 
 def unpublished(

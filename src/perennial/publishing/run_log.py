@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,8 @@ class Journal:
             "message": message,
         }
         self.steps.append(row)
-        with self._file.open("a") as file:
+        # a disk that is full ends the build elsewhere, and in better words
+        with suppress(OSError), self._file.open("a") as file:
             file.write(_json(row))
 
     @contextmanager
@@ -110,15 +111,20 @@ class Journal:
         return [{"run_id": self.run_id, **row} for row in [whole, *self.steps]]
 
     def keep(self, status: str, message: str | None = None) -> None:
-        """End the run: its rows become a file of the history."""
-        _keep(self._folder, self.run_id, self.rows(status, message))
-        self._file.unlink(missing_ok=True)
+        """End the run: its rows become a file of the history.
+
+        Where they cannot be written, the next run keeps what was written as it went.
+        """
+        with suppress(OSError, duckdb.Error):
+            _keep(self._folder, self.run_id, self.rows(status, message))
+            self._file.unlink(missing_ok=True)
 
     def _write(self) -> None:
         first = {"run_id": self.run_id, "started_at": self.started_at}
         part = files.beside(self._file, files.PART)
-        part.write_text("".join(map(_json, [first, *self.steps])))
-        os.replace(part, self._file)
+        with suppress(OSError):
+            part.write_text("".join(map(_json, [first, *self.steps])))
+            os.replace(part, self._file)
 
 
 def keep_killed(project: Project, published_run: str | None) -> str | None:
