@@ -24,8 +24,10 @@ from rich.text import Text
 
 from perennial import __version__
 from perennial.faults import Fault, UsageFault
+from perennial.options import Connector
 from perennial.project import DEFAULT_CONNECTOR, DEFAULT_SEED, DEFAULT_SIZE, Project
 from perennial.proofs import Result
+from perennial.publish_commands import publish_app
 from perennial.report import Page
 
 #: Columns of a table where the output is not a terminal, whose width is unknown.
@@ -46,16 +48,6 @@ app = typer.Typer(
     ),
     epilog="dbt works as well: `dbt build`, `dbt docs generate`, from the same folder.",
 )
-
-Connector = Annotated[
-    str,
-    typer.Option(
-        "--connector",
-        "-c",
-        envvar="PERENNIAL_CONNECTOR",
-        help="Whose raw tables: a folder of models/staging.",
-    ),
-]
 
 RawTable = Annotated[
     str | None, typer.Option(metavar="TABLE", help="Where these rows lie.")
@@ -175,6 +167,8 @@ def rollback_published(connector: Connector = DEFAULT_CONNECTOR) -> None:
     for line in told:
         _teller(_console())(line)
 
+
+app.add_typer(publish_app, name="publish")
 
 doctor_app = typer.Typer(
     no_args_is_help=True, help="Look at what a build left, and mend files."

@@ -1,0 +1,1 @@
+"""The published marts where people read them: Parquet, CSV, PostgreSQL."""
