@@ -1,17 +1,13 @@
 """Tables of PostgreSQL and of another DuckDB file arrive as they are there."""
 
 import datetime
-import glob
 import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,13 +15,11 @@ import duckdb
 import pytest
 from conftest import ROOT
 from dbt_common.exceptions import DbtRuntimeError
+from postgres_server import PASSWORD, Server, running_server, skip_or_fail
 
 from perennial.dbt_plugin import extension_file
 
 pytestmark = pytest.mark.databases
-
-#: Quotes and blanks, which a password may hold, and no file of ours.
-PASSWORD = "nightingale's \\ pass word"
 
 PROJECT = """
 name: crm
@@ -174,83 +168,15 @@ FIRST_ROW = (
 )
 
 
-@dataclass(frozen=True)
-class Server:
-    """A PostgreSQL server that nothing else knows, reached through a socket."""
-
-    binaries: Path
-    folder: Path
-
-    def run(self, program: str, *arguments, **options) -> None:
-        # PostgreSQL refuses to run as root
-        identity = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        finished = subprocess.run(
-            [self.binaries / program, *arguments],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,  # a pipe would wait for the server's end
-            stderr=subprocess.DEVNULL,
-            **(identity if os.geteuid() == 0 else {}),
-            **options,
-        )
-        log = self.folder / "log"
-        assert finished.returncode == 0, log.read_text() if log.exists() else program
-
-    def execute(self, statements: str, database: str) -> None:
-        self.run(
-            "psql",
-            *["--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--host={self.folder}"],
-            *["--username=owner", f"--dbname={database}"],
-            input=statements.encode(),
-            env={"PGPASSWORD": PASSWORD},
-        )
-
-
-def skip_or_fail(missing: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(missing)
-    pytest.skip(missing)
-
-
-def server_binaries() -> Path:
-    found = [shutil.which("initdb"), *glob.glob("/usr/lib/postgresql/*/bin/initdb")]
-    found = [Path(path).resolve().parent for path in found if path]
-    if not found:
-        skip_or_fail("no PostgreSQL server here: apt-get install postgresql")
-    return found[-1]
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     if importlib.util.find_spec("duckdb_extension_postgres_scanner") is None:
         skip_or_fail("no extension here: pip install 'perennial[postgres]'")
-    binaries = server_binaries()
-    # short, for the path of a socket has an end, and not below pytest's own folder,
-    # which another user may not enter
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = Server(binaries, folder)
-    try:
-        (folder / "password").write_text(PASSWORD)
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres")
-            shutil.chown(folder / "password", "postgres")
-        server.run(
-            "initdb",
-            *["--pgdata=data", "--username=owner", "--pwfile=password", "--no-sync"],
-            *["--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"],
-        )
-        settings = f"-c listen_addresses='' -c fsync=off -k {folder}"
-        server.run(
-            "pg_ctl", "start", "-w", "--pgdata=data", "--log=log", "-o", settings
-        )
-        try:
-            server.execute("create database shop", "postgres")
-            password = PASSWORD.replace("'", "''")
-            server.execute(POSTGRES_TABLE.replace("{password}", password), "shop")
-            yield server
-        finally:
-            server.run("pg_ctl", "stop", "-w", "--pgdata=data", "--mode=immediate")
-    finally:
-        shutil.rmtree(folder)
+    with running_server() as server:
+        server.execute("create database shop", "postgres")
+        password = PASSWORD.replace("'", "''")
+        server.execute(POSTGRES_TABLE.replace("{password}", password), "shop")
+        yield server
 
 
 def dbt(folder: Path, server: Server, *arguments: str, **environment: str):
