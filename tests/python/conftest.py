@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 
 #: What builds of tests know of the environment.
 KEPT = {"CI", "HOME", "LANG", "PATH", "TMPDIR", "USER"}
-KEPT_PREFIXES = ("DBT_", "LD_", "PERENNIAL_", "PYTHON", "PYTEST", "SHARED_PARSE")
+KEPT_PREFIXES = ("DBT_", "LD_", "PERENNIAL_", "PIP_", "PYTHON", "PYTEST", "UV_")
+KEPT_PREFIXES += ("SHARED_PARSE",)
 PERENNIAL = Path(sys.executable).parent / "perennial"
 MASTER_HEADER = " customer_id  date number_of_cds  dollar_value"
 

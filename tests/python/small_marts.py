@@ -1,15 +1,14 @@
 """A published file that a test makes by itself, with what a company may call itself."""
 
 import datetime
-import os
 from pathlib import Path
 
 import duckdb
+from conftest import ROOT
 
 from perennial.project import Project
+from perennial.publishing import files
 from perennial.publishing.tables import ADDED
-
-from conftest import ROOT  # isort: skip
 
 #: Ids and names that something between a table and its reader may take for something
 #: else: formulas, quotes, the ends of lines and fields, numbers, nothing.
@@ -18,10 +17,10 @@ HOSTILE = (
     *(
         "=cmd|' /C calc'!A0",
         '=HYPERLINK("http://127.0.0.1")',
-        "＝1+1",
-        "＋1",
-        "－1",
-        "＠a",
+        "\uff1d1+1",
+        "\uff0b1",
+        "\uff0d1",
+        "\uff20a",
     ),
     *("'", "''", "'=1+1", "'quoted'", "ends with '", "''=", "''twice"),
     *("", " ", "  =1", "a,b", "a;b", "a|b", 'say "no"', '"', '""', '","', "'\""),
@@ -56,7 +55,7 @@ COMMENTS = {
 
 
 def hostile_rows(run_id: str) -> list[tuple]:
-    """One row for each hostile text, with edges of the other types, and one of NULLs."""
+    """One row for each hostile text, with edges of other types, and one of NULLs."""
     amounts = ("0.00", "-0.01", "9999999999999999.99", "-9999999999999999.99", None)
     doubles = (0.1, -1 / 3, 5e-324, 1.7976931348623157e308, 0.30000000000000004, None)
     days = (datetime.date(1, 1, 1), datetime.date(9999, 12, 31), None)
@@ -134,7 +133,7 @@ def publish(
             connection.execute(f"comment on {what} is '{text}'")
         for statement in statements:
             connection.execute(statement)
-    os.replace(project.candidate_file, file)
+    files.put_in_place(project.candidate_file, file)
     return project
 
 

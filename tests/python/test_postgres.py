@@ -330,9 +330,9 @@ def test_a_view_that_stands_in_the_way_is_named(bi, home):
     with pytest.raises(Fault) as told:
         fill(publish(home, "run-2", 5, column), bi)
     assert str(told.value) == (
-        "PostgreSQL refused marts.dim_customers, and has what it had: cannot drop table "
-        "marts.dim_customers because other objects depend on it (view actives depends "
-        "on table marts.dim_customers)"
+        "PostgreSQL refused marts.dim_customers, and has what it had: cannot drop "
+        "table marts.dim_customers because other objects depend on it (view "
+        "actives depends on table marts.dim_customers)"
     )
     assert bi.ask("select run_id from marts.published_run", "bi") == "run-1"
     assert bi.ask("select count(*) from public.actives", "bi") == "3"
