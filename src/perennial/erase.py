@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 
 from perennial import keyed_hash
+from perennial.delivering import exports
 from perennial.faults import Fault, UsageFault
 from perennial.project import Project, lock_message
 from perennial.publishing import building, erasing, history
@@ -657,6 +658,12 @@ PLACES = (
         is_database=True,
     ),
     Place(
+        "Parquet and CSV",
+        exports.exported_files,
+        lambda project, persons: exports.export_again(project),
+        is_database=True,
+    ),
+    Place(
         "history",
         erasing.history_files,
         lambda project, persons: erasing.clean_history(project, persons.ids),
@@ -776,12 +783,16 @@ def _databases(
 ) -> Iterator[tuple[str, bool, AbstractContextManager[duckdb.DuckDBPyConnection]]]:
     """Open each database of ours, with what its tables are called by, one at a time.
 
-    Only in history views hold rows of their own.
+    Only over files of Parquet do views hold rows of their own.
     """
     yield "", False, _writing(project)
     for file in erasing.published_files(project):
         yield f"{file.name}: ", False, connect(file, read_only=True)
-    yield "history: ", True, erasing.history_views(project)
+    yield "history: ", True, erasing.views(erasing.history_files(project))
+    exported = [
+        file for file in exports.exported_files(project) if file.suffix == ".parquet"
+    ]
+    yield "exported: ", True, erasing.views(exported)
 
 
 def _ask(

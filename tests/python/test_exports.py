@@ -32,9 +32,7 @@ TYPED = {"BIGINT", "DOUBLE", "BOOLEAN", "DATE", "TIMESTAMP"}
 def documented_way_back() -> Callable:
     """`read_back` as docs/bi.md prints it."""
     page = (ROOT / "docs" / "bi.md").read_text()
-    (code,) = re.findall(
-        r"```python\n(import duckdb\n.*?def read_back.*?)```", page, re.S
-    )
+    (code,) = re.findall(r"<!-- read back -->\n```python\n(.*?)```", page, re.DOTALL)
     names: dict = {}
     exec(code, names)
     return names["read_back"]

@@ -21,6 +21,7 @@ from conftest import PERENNIAL, ROOT, SAMPLE, Build, run_build
 
 from perennial import __version__, keyed_hash
 from perennial import erase as erasing
+from perennial.delivering import exports
 from perennial.faults import Fault, LockFault
 from perennial.project import Project
 from perennial.publishing import (
@@ -902,6 +903,8 @@ def test_a_person_is_erased_from_all_that_was_published(home, person):
     shutil.copy(home.published, aside)
     kept = [home.published, *snapshots.newest_first(home.project)]
     comments = "select table_name, comment from duckdb_tables() order by all"
+    for form in (exports.PARQUET, exports.CSV):
+        exports.export(home.project, form)
     others = {}
     for file in kept:
         with duckdb.connect(str(file), read_only=True) as connection:
@@ -930,6 +933,12 @@ def test_a_person_is_erased_from_all_that_was_published(home, person):
             )
     assert duckdb.sql(f"{theirs} from {logged}").fetchone() == (0, total - before)
     assert not aside.exists()
+    for form in (exports.PARQUET, exports.CSV):
+        exported = (
+            exports.default_folder(home.project, form) / f"fct_orders.{form.ending}"
+        )
+        found = duckdb.sql(f"{theirs} from '{exported}'").fetchone()
+        assert found == (0, len(others[home.published][0]))
     assert perennial("verify", home=home.path).returncode == 0
 
     # a new working file knows whom to leave out
@@ -943,8 +952,9 @@ def test_a_person_is_erased_from_all_that_was_published(home, person):
 
 
 @pytest.mark.privacy
-@pytest.mark.parametrize("place", ["what is published", "history"])
+@pytest.mark.parametrize("place", ["what is published", "history", "Parquet and CSV"])
 def test_an_erasure_that_forgets_a_place_is_told(home, person, monkeypatch, place):
+    exports.export(home.project, exports.PARQUET)
     places = [one for one in erasing.PLACES if one.name != place]
     assert len(places) == len(erasing.PLACES) - 1
     monkeypatch.setattr(erasing, "PLACES", places)

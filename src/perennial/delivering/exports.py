@@ -151,8 +151,7 @@ def export(
         If nothing is published, the disk is full, or a file does not give its table
         back. The folder is as before then.
     """
-    default = project.published_file.with_suffix("") / form.ending
-    folder = (folder or default).expanduser().resolve()
+    folder = (folder or default_folder(project, form)).expanduser().resolve()
     try:
         with project.reading_published() as connection:
             _refuse_what_is_of_others(connection, folder, form)
@@ -168,6 +167,27 @@ def export(
         told = str(error).splitlines()[0][:200]
         raise Fault(f"Nothing was changed in {folder}: {told}") from None
     return f"{len(tables)} files in {folder}: run {run_id} of {date}"
+
+
+def default_folder(project: Project, form: Format) -> Path:
+    """Name the folder that files are written to where no other one is named."""
+    return project.published_file.with_suffix("") / form.ending
+
+
+def exported_files(project: Project) -> list[Path]:
+    """Find the files in the folders that nobody named."""
+    folders = (default_folder(project, form) for form in (PARQUET, CSV))
+    return [path for folder in folders for path in folder.glob("*")]
+
+
+def export_again(project: Project) -> str | None:
+    """Write anew what lies in those folders; say so in a line, if anything does."""
+    forms = [form for form in (PARQUET, CSV) if default_folder(project, form).exists()]
+    for form in forms:
+        export(project, form)
+    if not forms:
+        return None
+    return f"written anew from what is published: {', '.join(f.ending for f in forms)}"
 
 
 def _tables(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:

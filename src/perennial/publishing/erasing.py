@@ -109,10 +109,10 @@ def delete_set_aside(project: Project) -> str | None:
 
 
 @contextmanager
-def history_views(project: Project) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the files of history as views, to ask their columns."""
+def views(parquet_files: list[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open files of Parquet as views, to ask their columns."""
     with connect() as connection:
-        for number, file in enumerate(history_files(project)):
+        for number, file in enumerate(parquet_files):
             name = quoted(f"{file.parent.name} {number}")
             rows = f"read_parquet({literal(file)})"
             connection.execute(f"create view {name} as select * from {rows}")
