@@ -188,7 +188,7 @@ def test_other_types_are_stored_as_text(bi, home):
     )
     fill(publish(home, statements=odd), bi)
     assert bi.ask("set time zone 'UTC'; select * from marts.odd", "bi") == (
-        "SET\n12345678901234567890123|[=1, NULL]|1 day|7|1.5|2023-12-31 22:00:00+00"
+        "SET\n12345678901234567890123|['=1', NULL]|1 day|7|1.5|2023-12-31 22:00:00+00"
     )
 
 
