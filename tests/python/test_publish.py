@@ -1,5 +1,6 @@
 """What readers open: whole, of one run, and as it was until another one is whole."""
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
@@ -1035,8 +1036,9 @@ def restored(published, tmp_path_factory) -> Restored:
         while (who := holder(project)) and not who.dbt_pid:
             time.sleep(0.05)
         if who and Path("/proc/self/fd").exists():  # Linux alone
-            opened = Path(f"/proc/{who.dbt_pid}/fd").iterdir()
-            dbt_files.extend(os.readlink(one) for one in opened)
+            for one in list(Path(f"/proc/{who.dbt_pid}/fd").iterdir()):
+                with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                    dbt_files.append(os.readlink(one))
 
     beside = threading.Thread(target=build_beside)
     beside.start()
