@@ -321,7 +321,7 @@ def mutated(stage: Stage, names: list[str]) -> list[list[str]]:
     for name in names:
         mutant = MUTANTS[name]
         print(f"mutant: {name}", flush=True)
-        told = mutant.caught(stage, name)
+        told = mutant.caught(stage, name).replace(f"{stage.folder}/", "")
         rows.append([name, mutant.what, mutant.by, told or "NOT CAUGHT"])
         print(f"  {told or 'NOT CAUGHT'}", flush=True)
     return rows
