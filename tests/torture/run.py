@@ -103,7 +103,7 @@ def step_kills(stage: Stage, tries: int | None, seed: int) -> Tried:
     tried = Tried(
         "steps",
         "R1 R2 R5",
-        "each model killed while it is built, one after the other, then built again",
+        "{} of {} models killed while they are built, then all built again",
     )
     models = sorted(
         path
@@ -112,8 +112,10 @@ def step_kills(stage: Stage, tries: int | None, seed: int) -> Tried:
         and path.is_file()
         and path.parent.suffix != ".yml"
     )
+    count = len(models)
     if tries:
         models = random.Random(seed).sample(models, min(tries, len(models)))
+    tried.what = tried.what.format(len(models), count)
     stage.reset()
     with stage.readers() as found:
         for model in models:
@@ -138,16 +140,18 @@ def line_kills(stage: Stage, tries: int | None, seed: int) -> Tried:
     tried = Tried(
         "lines",
         "R1 R2 R5",
-        "publishing killed before each of its lines, and published again",
+        "publishing killed before {} of its {} lines, and published again",
     )
     stage.reset(stage.built_home)
     whole = stage.publish()
     wrong = stage.wrong_after_a_build(whole)
     if wrong:
         sys.exit(f"publishing fails by itself: {wrong}\n{whole.output}")
-    lines = list(range(1, int(whole.output.split()[-1]) + 1))
+    count = int(whole.output.split()[-1])
+    lines = list(range(1, count + 1))
     if tries:
         lines = sorted(random.Random(seed).sample(lines, min(tries, len(lines))))
+    tried.what = tried.what.format(len(lines), count)
     with stage.readers() as found:
         for number in lines:
             stage.reset(stage.built_home)
