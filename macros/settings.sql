@@ -241,6 +241,24 @@
     {{ return(perennial.checked_setting(name, value, specification)) }}
 {%- endmacro %}
 
+{#- Hash of the values of all settings but those that are named. -#}
+{% macro hash_of_settings(aside) -%}
+    {%- set values = [] -%}
+    {%- for name in perennial.settings_catalogue() | sort if name not in aside -%}
+        {%- do values.append(name ~ ' ' ~ tojson(perennial.setting(name))) -%}
+    {%- endfor -%}
+    {{ return(local_md5(values | join(';'))) }}
+{%- endmacro %}
+
+{#- Hash of the settings that marts may depend on: all but those that say which day it
+    is, and what one run does. -#}
+{% macro settings_of_marts_hash() -%}
+    {{ return(perennial.hash_of_settings([
+        'score_date', 'fit_now', 'replace_changed_files', 'model_threads',
+        'least_completeness',
+    ])) }}
+{%- endmacro %}
+
 {#- What the connector in use knows better, by the setting's name: in the var
     connector_settings, or in a macro <connector>__settings, as `perennial init` writes
     one into macros/connectors. Only a macro can be had while dbt reads the project

@@ -52,11 +52,7 @@
         'bootstrap_draws', 'demo_size', 'demo_seed', 'demo_shocks', 'enrichment',
         'least_completeness',
     ] -%}
-    {%- set values = [] -%}
-    {%- for name in perennial.settings_catalogue() | sort if name not in aside -%}
-        {%- do values.append(name ~ ' ' ~ tojson(perennial.setting(name))) -%}
-    {%- endfor -%}
-    {{ return(local_md5(values | join(';'))) }}
+    {{ return(perennial.hash_of_settings(aside)) }}
 {%- endmacro %}
 
 {#- Takes away the features of scores that are older than the setting says. -#}

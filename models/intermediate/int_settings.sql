@@ -17,4 +17,5 @@ select
     cast({{ setting('annual_discount_rate') }} as double) as annual_discount_rate,
     cast({{ setting('gross_margin') }} as double) as gross_margin,
     cast({{ setting('least_completeness') }} as double) as least_completeness,
-    '{{ setting('business_time_zone') }}' as business_time_zone
+    '{{ setting('business_time_zone') }}' as business_time_zone,
+    '{{ settings_of_marts_hash() }}' as settings_hash

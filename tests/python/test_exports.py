@@ -220,6 +220,7 @@ RUN_TYPES = {
     "customers_count": "BIGINT",
     "refused_share": "DOUBLE",
     "completeness": "DOUBLE",
+    "settings_hash": "VARCHAR",
 }
 
 

@@ -379,6 +379,16 @@ def test_a_named_selector_never_publishes_what_a_failed_run_left(untouched):
         )
 
 
+def test_a_named_selector_never_keeps_marts_of_other_settings(untouched):
+    """With ids hashed from today on, a daily run would leave raw ones beside them."""
+    untouched.write("update intermediate.int_settings set settings_hash = 'other'")
+    with pytest.raises(gate.GateFault, match="a setting is another"):
+        untouched.publish(
+            results=of_selector(untouched),
+            arguments=["--selector", "inference_daily"],
+        )
+
+
 def test_a_copy_that_differs_is_not_published(untouched, monkeypatch):
     monkeypatch.setattr(
         building.candidate,

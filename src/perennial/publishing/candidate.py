@@ -193,7 +193,8 @@ def _kept_runs(
     Raises
     ------
     GateFault
-        If one of them is not what is published now: a run that failed may have left it.
+        If one of them is not what is published now: a run that failed may have left
+        it; or if a setting has changed that it may depend on.
     """
     if not verdict.kept:
         return {}
@@ -211,6 +212,14 @@ def _kept_runs(
             "Nothing was published: this selection leaves "
             f"{others[0]}{f' and {len(others) - 1} more' if others[1:] else ''} as it "
             "is, and that is not what is published. Build without a selection once."
+        )
+    (settings_hash,) = connection.execute(
+        f"select settings_hash from {PUBLISHED}.{SCHEMA}.{RUN}"
+    ).fetchone()
+    if settings_hash != verdict.settings_hash:
+        raise gate.GateFault(
+            "Nothing was published: a setting is another than that of the marts that "
+            "this selection leaves as they are. Build without a selection once."
         )
     rows = connection.execute(
         f"select table_name, run_id from {PUBLISHED}.{SCHEMA}.{TABLES}"
@@ -290,6 +299,7 @@ def _run_row(
         "customers_count": counts.get("dim_customers"),
         "refused_share": verdict.refused_share,
         "completeness": verdict.completeness,
+        "settings_hash": verdict.settings_hash,
     }
 
 

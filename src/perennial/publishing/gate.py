@@ -79,11 +79,14 @@ class Verdict:
         Share of what is due and is there; None if nothing is due.
     refused_share : float or None
         Share of delivered lines in quarantine; None if none was delivered.
+    settings_hash : str
+        Hash of the settings that marts may depend on.
     """
 
     kept: set[str]
     completeness: float | None
     refused_share: float | None
+    settings_hash: str
 
 
 def left_out(
@@ -144,8 +147,9 @@ def judge(
     if failed:
         names = [one.split(".")[2] for one in failed]
         raise GateFault(f"Nothing was published: {_few(names)} did not pass.")
-    (least,) = connection.execute(
-        f"select least_completeness from {database}.intermediate.int_settings"
+    least, settings_hash = connection.execute(
+        "select least_completeness, settings_hash"
+        f" from {database}.intermediate.int_settings"
     ).fetchone()
     built = {name for name, one in manifest.mart_ids.items() if one in results}
     found = connection.execute(_COMPLETENESS.format(db=database)).fetchall()
@@ -163,7 +167,8 @@ def judge(
             )
     (refused,) = connection.execute(_REFUSED.format(db=database)).fetchone()
     kept = manifest.marts.keys() - built
-    return Verdict(kept, completeness, None if refused is None else float(refused))
+    share = None if refused is None else float(refused)
+    return Verdict(kept, completeness, share, settings_hash)
 
 
 def unpublished(

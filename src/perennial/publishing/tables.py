@@ -35,6 +35,7 @@ ADDED = {
         "customers_count": "bigint",
         "refused_share": "double",
         "completeness": "double",
+        "settings_hash": "varchar",
     },
     TABLES: {
         "table_name": "varchar",
