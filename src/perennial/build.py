@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from perennial.publishing.lock import Lock
 ERROR_LINES = 3
 
 #: How the lines begin that a model prints while it works.
-PROGRESS_OF_A_MODEL = "fit_churn: "
+PROGRESS_OF_A_MODEL = ("fit_churn: ", "fit_value: ")
 
 #: Events that tell how a node ended.
 _ENDS = frozenset(
@@ -39,6 +39,9 @@ _ENDS = frozenset(
 _FAILED = ("error", "fail", "runtime error")
 
 _DBT_OPTIONS = ("--log-format", "json", "--no-use-colors")
+
+#: How an event of dbt begins.
+_EVENT = '{"data": '
 
 
 def build(
@@ -91,7 +94,9 @@ def build(
         told = f"at {', '.join(failed[:3])}" if failed else "before the first step"
         journal.keep(run_log.FAILED, told)
         raise
-    manifest_file = target_folder(project, dbt_arguments) / "manifest.json"
+    target = target_folder(project, dbt_arguments)
+    manifest_file = target / "manifest.json"
+    results |= _recorded(target / "run_results.json", journal.run_id)
     with console.status("publishing") if console.is_terminal else nullcontext():
         return building.finish(project, manifest_file, dbt_arguments, results, journal)
 
@@ -146,6 +151,17 @@ def _run_dbt(
     return results
 
 
+def _recorded(file: Path, run_id: str) -> dict[str, str]:
+    """How each node of a run ended, as dbt itself wrote it down at the end."""
+    try:
+        told = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    if told["metadata"]["invocation_id"] != run_id:
+        return {}
+    return {one["unique_id"]: one["status"] for one in told["results"]}
+
+
 def target_folder(project: Project, dbt_arguments: list[str]) -> Path:
     """Find the folder in which dbt keeps what it parsed."""
     target = os.environ.get("DBT_TARGET_PATH", "target")
@@ -170,14 +186,24 @@ def _has_other_settings(project: Project, dbt_arguments: list[str]) -> bool:
     return max(times) >= parsed.stat().st_mtime
 
 
-def _events(lines: Iterator[str]) -> Iterator[dict[str, Any] | str]:
-    """Events of dbt's JSON log; a line that is none comes as it is."""
+def _events(lines: Iterable[str]) -> Iterator[dict[str, Any] | str]:
+    """Events of dbt's JSON log; a line that is none comes as it is.
+
+    What a model says of itself may not have ended its line yet when dbt, from another
+    thread, writes an event behind it.
+    """
     for line in lines:
+        start = line.find(_EVENT)
         try:
-            event = json.loads(line)
+            event = json.loads(line[start:]) if start >= 0 else None
         except json.JSONDecodeError:
             event = None
-        yield event if isinstance(event, dict) and "info" in event else line.rstrip()
+        if not (isinstance(event, dict) and "info" in event):
+            yield line.rstrip()
+            continue
+        if start > 0:
+            yield line[:start].rstrip()
+        yield event
 
 
 def _noted(

@@ -1,6 +1,7 @@
 """What a person types, and what comes back: exit codes, and errors of one line."""
 
 import datetime
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import duckdb
 import pytest
 from conftest import PERENNIAL, ROOT, run_build, write_log
+
+from perennial.build import _events
 
 
 def run(*arguments, home=None, cwd=ROOT, connector="cdnow", **environment):
@@ -276,3 +279,19 @@ def test_the_demo_company_is_drawn_too(demo, tmp_path):
     drawn = run("charts", f"--folder={tmp_path}", home=demo.home, connector="demo")
     assert drawn.returncode == 0, drawn.stderr
     assert (tmp_path / "one_customer.svg").exists()
+
+
+def test_an_event_behind_what_a_model_says_is_no_less_heard():
+    """One was lost so, and a build that was whole was taken for a part."""
+    event = {"data": {"msg": "done"}, "info": {"name": "LogModelResult"}}
+    lines = [
+        f"fit_value: learning from 3 rows{json.dumps(event)}\n",
+        "\n",
+        f"{json.dumps(event)}\n",
+        'fit_value: {"C": 1}\n',
+        'fit_value: {"data": 1\n',
+    ]
+    assert list(_events(lines)) == [
+        *("fit_value: learning from 3 rows", event, "", event),
+        *('fit_value: {"C": 1}', 'fit_value: {"data": 1'),
+    ]
