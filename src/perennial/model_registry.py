@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import duckdb
 
@@ -16,32 +16,11 @@ select
     stages.stage,
     cast(stages.as_of_date as varchar),
     models.training_rows_count,
-    coalesce(printf('%.3f', models.mean_roc_auc), ''),
-    coalesce(printf('%.1f%%', 100 * models.mean_brier_skill), ''),
-    models.choice_status,
+    {judged},
     stages.last_event || case when stages.last_note <> '' then ': ' else '' end
         || stages.last_note
-from registry.model_stages as stages
-inner join registry.model_registry as models
-    on stages.model_id = models.model_id
-order by stages.task, stages.horizon_days, stages.version
-"""
-
-# which of them is published is told by clv_leaderboard, for each route
-_LIST_OF_VALUE = """
-select
-    stages.model_id,
-    stages.model_name,
-    stages.stage,
-    cast(stages.as_of_date as varchar),
-    models.training_rows_count,
-    '',
-    '',
-    '',
-    stages.last_event || case when stages.last_note <> '' then ': ' else '' end
-        || stages.last_note
-from fits.fit_value_stages as stages
-inner join fits.fit_value_models as models
+from {stages} as stages
+inner join {models} as models
     on stages.model_id = models.model_id
 order by stages.task, stages.horizon_days, stages.version
 """
@@ -55,18 +34,34 @@ HEADER = (
 
 @dataclass(frozen=True)
 class Shelf:
-    """Where models of a kind stand: the tables of models, of events, and of stages."""
+    """Where models of a kind stand.
+
+    Attributes
+    ----------
+    models, log, stages : str
+        The tables of models, of events, and of stages.
+    judged : str
+        AUC, skill and choice of a model, as SQL.
+    """
 
     models: str
     log: str
     stages: str
+    judged: str
 
 
-#: Of yes-or-no tasks, and of amounts.
+#: Of yes-or-no tasks, and of amounts: which of these is published is told by
+#: clv_leaderboard, for each route.
 SHELVES = (
-    Shelf("registry.model_registry", "registry.promotion_log", "registry.model_stages"),
     Shelf(
-        "fits.fit_value_models", "fits.fit_value_promotions", "fits.fit_value_stages"
+        *("registry.model_registry", "registry.promotion_log", "registry.model_stages"),
+        judged="coalesce(printf('%.3f', models.mean_roc_auc), ''),"
+        " coalesce(printf('%.1f%%', 100 * models.mean_brier_skill), ''),"
+        " models.choice_status",
+    ),
+    Shelf(
+        *("fits.fit_value_models", "fits.fit_value_promotions"),
+        *("fits.fit_value_stages", "'', '', ''"),
     ),
 )
 
@@ -88,8 +83,11 @@ order by event_number
 def listed(project: Project) -> list[tuple]:
     """Every registered model: a row with the columns of :data:`HEADER`."""
     with project.reading() as connection:
-        found = connection.execute(_LIST).fetchall()
-        return found + connection.execute(_LIST_OF_VALUE).fetchall()
+        return [
+            row
+            for shelf in SHELVES
+            for row in connection.execute(_LIST.format(**asdict(shelf))).fetchall()
+        ]
 
 
 def card(project: Project, model_id: str) -> list[str]:

@@ -87,7 +87,7 @@ def normalised_gini(expected: np.ndarray, brought: np.ndarray) -> float:
     if total <= 0:
         return np.nan
     own, perfect = (
-        2 * float(np.dot(brought, rankdata(order))) / (count * total) - 1 - 1 / count
+        2 * float(np.dot(brought, rankdata(order))) / (count * total) - 1
         for order in (expected, brought)
     )
     return own / perfect if perfect > 0 else np.nan

@@ -415,42 +415,22 @@ def test_a_feature_that_examples_have_too_is_learned_from(rows):
 
 
 def test_the_gini_of_the_gates_is_that_of_the_backtest(demo):
-    """Without ties both are the same number."""
+    """But for the few customers of whom the same is expected."""
     cases = demo.frame(
-        "select predicted, actual from evaluations.eval_value_cases where "
-        "population = 'all' and model_name = 'tweedie' and horizon_days = 90 "
-        "and as_of_date = (select max(as_of_date) from evaluations.eval_value_cases "
-        "where horizon_days = 90)"
+        "select as_of_date, predicted, actual from evaluations.eval_value_cases where "
+        "population = 'all' and model_name = 'two_stages' and horizon_days = 90"
     )
-    cases = cases.drop_duplicates("predicted").drop_duplicates("actual")
-    brought = cases["actual"].to_numpy(float)
-    place = cases["predicted"].rank().to_numpy()
-    perfect = cases["actual"].rank().to_numpy()
-    count = len(cases)
-    own, best = (
-        2 * (brought * (place_of)).sum() / (count * brought.sum()) - 1 - 1 / count
-        for place_of in (place, perfect)
-    )
-    told = value_gates.normalised_gini(cases["predicted"].to_numpy(float), brought)
-    assert count > 100
-    assert told == pytest.approx(own / best, abs=1e-12)
-
-
-@pytest.mark.parametrize("name", ["tweedie", "two_stages"])
-def test_one_giant_does_not_carry_the_others_away(name, rows, fits):
-    """A wholesaler of a thousand times the usual amount, among 1,500 customers.
-
-    The total may follow it. The median of the others moves by less than half, where a
-    straight line of least squares triples it.
-    """
-    is_giant = rows["customer_id"] == "C00007"
-    with_giant = rows.assign(
-        future_amount=np.where(is_giant, 80_000.0, rows["future_amount"])
-    )
-    before = value.amounts(fits[name].document, rows)[~is_giant]
-    after = value.amounts(fitted(with_giant)[name].document, rows)[~is_giant]
-    assert np.median(after) < 1.5 * np.median(before)
-    assert np.median(after) > 0.5 * np.median(before)
+    judged = demo.frame(
+        "select as_of_date, metric_value from evaluations.eval_value_metrics where "
+        "population = 'all' and model_name = 'two_stages' and horizon_days = 90 "
+        "and metric = 'normalised_gini'"
+    ).set_index("as_of_date")["metric_value"]
+    assert len(judged) >= 5
+    for date, rows in cases.groupby("as_of_date"):
+        said = rows["predicted"].to_numpy(float), rows["actual"].to_numpy(float)
+        assert value_gates.normalised_gini(*said) == pytest.approx(
+            judged[date], abs=1e-5
+        )
 
 
 # --- models of amounts that are registered

@@ -42,12 +42,7 @@ def repair(project: Project) -> list[str]:
 def _mend_working_file(project: Project) -> list[str]:
     file, told = project.working_file, []
     if not file.exists():
-        counts = history.restorable(project)
-        can = ", ".join(f"{count:,} rows of {name}" for name, count in counts.items())
-        return [
-            f"{file} is not there: perennial build makes it anew"
-            + (f", beginning with what history has ({can})" if can else "")
-        ]
+        return [f"{file} is not there: {_made_anew(project)}"]
     found = _unreadable(file)
     wal = files.beside(file, files.WAL)
     if found and wal.exists():
@@ -59,16 +54,21 @@ def _mend_working_file(project: Project) -> list[str]:
         found = _unreadable(file)
     if found:
         aside = files.set_aside(file, "damaged")
-        counts = history.restorable(project)
-        can = ", ".join(f"{count:,} rows of {name}" for name, count in counts.items())
         told.append(
-            f"{file} is damaged ({found}): set aside as {aside.name}. perennial build "
-            "makes it anew"
-            + (f", beginning with what history has ({can})" if can else "")
+            f"{file} is damaged ({found}): set aside as {aside.name}. "
+            f"{_made_anew(project)}"
         )
     else:
         told.append(f"{file}: every table can be read")
     return told
+
+
+def _made_anew(project: Project) -> str:
+    counts = history.restorable(project)
+    can = ", ".join(f"{count:,} rows of {name}" for name, count in counts.items())
+    return "perennial build makes it anew" + (
+        f", beginning with what history has ({can})" if can else ""
+    )
 
 
 def _unreadable(file: Path) -> str | None:
