@@ -85,7 +85,7 @@ def build(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     journal = run_log.Journal(project)
     try:
-        results = _run_dbt(
+        _run_dbt(
             project, lock, dbt_arguments, console, replace_changed, fit_now, journal
         )
     except Fault:
@@ -96,7 +96,7 @@ def build(
         raise
     target = target_folder(project, dbt_arguments)
     manifest_file = target / "manifest.json"
-    results |= _recorded(target / "run_results.json", journal.run_id)
+    results = _recorded(target / "run_results.json", journal.run_id)
     with console.status("publishing") if console.is_terminal else nullcontext():
         return building.finish(project, manifest_file, dbt_arguments, results, journal)
 
@@ -109,7 +109,7 @@ def _run_dbt(
     replace_changed: bool,
     fit_now: bool,
     journal: run_log.Journal,
-) -> dict[str, str]:
+) -> None:
     environment = os.environ | {"PERENNIAL_CONNECTOR": project.connector}
     environment.setdefault("PERENNIAL_LOCK_DOWN", "true")
     if replace_changed:
@@ -126,7 +126,6 @@ def _run_dbt(
     if _has_other_settings(project, dbt_arguments):
         command.append("--no-partial-parse")
     command.append("build")
-    results: dict[str, str] = {}
     with subprocess.Popen(
         [*command, *dbt_arguments],
         cwd=project.root,
@@ -139,7 +138,7 @@ def _run_dbt(
     ) as process:
         lock.name_dbt(process.pid)
         errors, unparsed = _follow_events(
-            _noted(_events(process.stdout), results, journal), console
+            _noted(_events(process.stdout), journal), console
         )
     if process.returncode != 0:
         for error in errors[:-1]:
@@ -148,7 +147,6 @@ def _run_dbt(
             )
         last = errors[-1] if errors else _last_line(unparsed)
         raise _fault(last, process.returncode)
-    return results
 
 
 def _recorded(file: Path, run_id: str) -> dict[str, str]:
@@ -208,7 +206,6 @@ def _events(lines: Iterable[str]) -> Iterator[dict[str, Any] | str]:
 
 def _noted(
     events: Iterator[dict[str, Any] | str],
-    results: dict[str, str],
     journal: run_log.Journal,
 ) -> Iterator[dict[str, Any] | str]:
     """Hand events on, and note in the journal which nodes have ended, and how."""
@@ -223,7 +220,6 @@ def _noted(
             # of a unit test the node itself never hears how it ended
             is_test = event["info"]["name"] == "LogTestResult"
             status = event["data"]["status"] if is_test else node["node_status"]
-            results[node["unique_id"]] = status
             journal.add(
                 node["node_name"],
                 node["resource_type"],
