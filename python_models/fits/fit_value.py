@@ -1,25 +1,16 @@
 """What customers brought, as learned at past origins. Grain: horizon, origin, model."""
 
-from perennial.churn import Settings, features_of
-from perennial.value import fit_candidates
+from perennial.value import fit_due
 
 
 def model(dbt, session):
-    settings = dbt.ref("int_settings").df().iloc[0]
     splits = dbt.ref("train_value_splits").filter("not is_to_score")
-    due = splits.project("horizon_days, as_of_date")
-    examples = dbt.ref("train_values").filter("is_for_training")
-    examples = examples.join(due, "horizon_days, as_of_date", how="semi")
+    values = dbt.ref("train_values")
+    store = dbt.ref("feature_store")
     listed = dbt.ref("train_features").order("feature_name").df()
-    features = features_of(examples, dbt.ref("feature_store"), listed)
+    settings = dbt.ref("int_settings").df().iloc[0]
 
-    fits = fit_candidates(
-        splits.df(),
-        examples.df(),
-        features.df(),
-        Settings.of(listed, settings, trials="value_search_trials"),
-        tell=lambda line: print(f"fit_value: {line}", flush=True),
-    )
+    fits = fit_due(splits, values, store, listed, settings)
 
     # pandas has no plain date, and an empty frame has no types
     dated = session.from_df(fits).project(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 from scipy.special import expit
@@ -159,6 +160,41 @@ def fit_candidates(
                 )
             ]
     return pd.DataFrame(rows, columns=list(_FIT_COLUMNS)).astype(_FIT_COLUMNS)
+
+
+def fit_due(
+    splits: duckdb.DuckDBPyRelation,
+    values: duckdb.DuckDBPyRelation,
+    store: duckdb.DuckDBPyRelation,
+    listed: pd.DataFrame,
+    settings: pd.Series,
+) -> pd.DataFrame:
+    """Look up what splits learn from, and fit every candidate on it.
+
+    Parameters
+    ----------
+    splits, values, store : DuckDBPyRelation
+        Rows of ``train_value_splits``, ``train_values`` and ``feature_store``.
+    listed : DataFrame
+        Rows of ``train_features``, in the order of their names.
+    settings : Series
+        The row of ``int_settings``.
+
+    Returns
+    -------
+    DataFrame
+        As of :func:`fit_candidates`. Each fit is told in a line as it begins.
+    """
+    due = splits.project("horizon_days, as_of_date")
+    examples = values.filter("is_for_training")
+    examples = examples.join(due, "horizon_days, as_of_date", how="semi")
+    return fit_candidates(
+        splits.df(),
+        examples.df(),
+        churn.features_of(examples, store, listed).df(),
+        Settings.of(listed, settings, trials="value_search_trials"),
+        tell=lambda line: print(f"fit_value: {line}", flush=True),
+    )
 
 
 def score_customers(
