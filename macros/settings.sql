@@ -100,6 +100,10 @@
             'type': 'choice', 'choices': ['bg_nbd', 'mbg_nbd'], 'default': 'bg_nbd',
             'meaning': 'the purchase model whose scores are published',
         },
+        'pareto_nbd': {
+            'type': 'boolean', 'default': false,
+            'meaning': 'whether Pareto/NBD is a candidate of value too; its fit takes some fifty times as long',
+        },
         'metric_priority': {
             'type': 'choice',
             'choices': ['average_precision', 'roc_auc', 'brier_skill', 'top_decile_lift'],

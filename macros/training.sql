@@ -48,7 +48,7 @@
         'score_date', 'fit_now', 'retrain_after_days', 'model_threads', 'min_auc',
         'min_auc_policy', 'approval', 'canary_share', 'prediction_features_kept_days',
         'reasons_share', 'daily_dates_kept_days', 'grid_dates_count', 'replace_changed_files',
-        'pseudonymise', 'purchase_model', 'annual_discount_rate', 'gross_margin',
+        'pseudonymise', 'purchase_model', 'pareto_nbd', 'annual_discount_rate', 'gross_margin',
         'bootstrap_draws', 'demo_size', 'demo_seed', 'demo_shocks', 'enrichment',
         'least_completeness',
     ] -%}

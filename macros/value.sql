@@ -225,8 +225,8 @@
     told. -#}
 {% macro value_candidates_in_order() -%}
     {{ return([
-        'channel_mean', 'linear', 'bg_nbd', 'mbg_nbd', 'all_orders', 'seasonal', 'hazard',
-        'tweedie', 'two_stages', 'blend',
+        'channel_mean', 'linear', 'bg_nbd', 'mbg_nbd', 'all_orders', 'seasonal',
+        'pareto_nbd', 'hazard', 'tweedie', 'two_stages', 'blend',
     ]) }}
 {%- endmacro %}
 
@@ -234,8 +234,10 @@
     some and the level of others; then each of them. -#}
 {% macro value_candidates_untold() -%}
     {%- set first = ['blend', perennial.setting('purchase_model')] -%}
-    {%- for name in ['bg_nbd', 'mbg_nbd', 'tweedie', 'two_stages', 'hazard', 'linear', 'channel_mean']
-        if name not in first -%}
+    {%- for name in [
+        'bg_nbd', 'mbg_nbd', 'pareto_nbd', 'tweedie', 'two_stages', 'hazard', 'linear',
+        'channel_mean',
+    ] if name not in first -%}
         {%- do first.append(name) -%}
     {%- endfor -%}
     {{ return(first) }}

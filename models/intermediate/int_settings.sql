@@ -14,6 +14,7 @@ select
     cast({{ setting('min_auc') }} as double) as min_auc,
     '{{ setting('min_auc_policy') }}' as min_auc_policy,
     '{{ setting('purchase_model') }}' as purchase_model,
+    {{ setting('pareto_nbd') | lower }} as pareto_nbd,
     cast({{ setting('annual_discount_rate') }} as double) as annual_discount_rate,
     cast({{ setting('gross_margin') }} as double) as gross_margin,
     cast({{ setting('least_completeness') }} as double) as least_completeness,

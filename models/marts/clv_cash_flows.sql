@@ -53,7 +53,9 @@ scores as (
     left join {{ ref('feat_purchases') }} as purchases
         on published.customer_id = purchases.customer_id
         and published.as_of_date = purchases.as_of_date
-        and published.model_name in ('bg_nbd', 'mbg_nbd', 'all_orders', 'blend')
+        and published.model_name in (
+            'bg_nbd', 'mbg_nbd', 'pareto_nbd', 'all_orders', 'blend'
+        )
 
     left join histories
         on published.horizon_days = histories.horizon_days

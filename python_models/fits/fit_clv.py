@@ -9,7 +9,11 @@ def model(dbt, session):
     purchases = dbt.ref("feat_purchases").join(scored_dates, "as_of_date", how="semi")
     buyers = purchases.filter("order_days_count > 0")
 
-    fits = fit_models(buyers.df(), int(settings["minimum_repeat_customers"]))
+    fits = fit_models(
+        buyers.df(),
+        int(settings["minimum_repeat_customers"]),
+        bool(settings["pareto_nbd"]),
+    )
 
     # pandas has no plain date, and an empty frame has no types
     return session.from_df(fits).project(

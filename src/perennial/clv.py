@@ -29,7 +29,9 @@ FIT_DECIMALS = 9
 
 
 def fit_models(
-    purchases: pd.DataFrame, minimum_repeat_customers: int = 50
+    purchases: pd.DataFrame,
+    minimum_repeat_customers: int = 50,
+    pareto_nbd: bool = False,
 ) -> pd.DataFrame:
     """Fit BG/NBD, MBG/NBD and Gamma-Gamma on each as_of_date.
 
@@ -42,6 +44,8 @@ def fit_models(
         ``order_days_count``, ``mean_order_day_amount``.
     minimum_repeat_customers : int
         With fewer customers who came back, a model is not fitted, with a status.
+    pareto_nbd : bool
+        Whether Pareto/NBD is fitted too.
 
     Returns
     -------
@@ -53,13 +57,14 @@ def fit_models(
         model takes to be 0.
     """
     rows = []
+    optional = (btyd.PARETO_NBD,) if pareto_nbd else ()
     for as_of_date, customers in purchases.groupby("as_of_date", sort=True):
         history = _papers_history(customers)
         fits = [
             btyd.fit_purchases(
                 model_name, *history, minimum_repeat_customers=minimum_repeat_customers
             )
-            for model_name in btyd.PURCHASE_MODELS
+            for model_name in (*btyd.PURCHASE_MODELS, *optional)
         ]
         correlations = {}
         for model_name in btyd.SPEND_MODELS:
@@ -132,15 +137,19 @@ def score_customers(
         if as_of_date not in by_date:
             continue
         customers = by_date[as_of_date].sort_values("customer_id")
-        fit = {name: _fit_of(fits, as_of_date, name) for name in btyd.PARAMETERS}
+        purchase_models = _purchase_models(fits)
+        fit = {
+            name: _fit_of(fits, as_of_date, name)
+            for name in (*purchase_models, *btyd.SPEND_MODELS)
+        }
         orders = {
             name: _expected_orders(
                 customers, fit[name], int(horizon_days), annual_discount_rate
             )
-            for name in btyd.PURCHASE_MODELS
+            for name in purchase_models
         }
         for model_name, purchase_model, spend_model in (
-            *((name, name, "gamma_gamma") for name in btyd.PURCHASE_MODELS),
+            *((name, name, "gamma_gamma") for name in purchase_models),
             ("all_orders", bounded_model, "gamma_gamma_all"),
         ):
             scored = _score(
@@ -286,7 +295,7 @@ def track_orders(
         )
         history = (histories[:, 0].astype(int), histories[:, 1], histories[:, 2])
         ends = [*range(TRACKED_DAYS, horizon_days, TRACKED_DAYS), horizon_days]
-        for model_name in btyd.PURCHASE_MODELS:
+        for model_name in _purchase_models(fits):
             fit = _fit_of(fits, as_of_date, model_name) if len(customers) else None
             if fit is None or not fit.is_ok:
                 continue
@@ -425,6 +434,12 @@ def _fit_row(as_of_date: pd.Timestamp, fit: btyd.Fit, parameter_name: str) -> tu
         fit.status,
         fit.note,
     )
+
+
+def _purchase_models(fits: pd.DataFrame) -> list[str]:
+    """Names of the models of how often that were fitted."""
+    known = (*btyd.PURCHASE_MODELS, btyd.PARETO_NBD)
+    return [name for name in known if (fits["model_name"] == name).any()]
 
 
 def _fit_of(fits: pd.DataFrame, as_of_date: pd.Timestamp, model_name: str) -> btyd.Fit:

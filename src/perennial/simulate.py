@@ -76,3 +76,46 @@ def simulate_spend(
     x = np.asarray(x)
     rate = random.gamma(q, 1 / gamma, x.size)
     return random.gamma(p * x) / (rate * x)
+
+
+def simulate_pareto_purchases(
+    parameters: dict[str, float], T: np.ndarray, seed: int
+) -> pd.DataFrame:
+    """Histories of customers who behave exactly as Pareto/NBD says.
+
+    Order rates are gamma distributed (shape r, rate alpha), and so are the rates at
+    which customers leave (shape s, rate beta), whenever it is.
+
+    Parameters
+    ----------
+    parameters : dict with keys r, alpha, s, beta (alpha and beta in units of T)
+    T : array of float, shape (n,)
+        Time from the first order to the end of observation.
+    seed : int
+
+    Returns
+    -------
+    DataFrame
+        One row per customer: ``x``, ``t_x`` and ``T``, and the truth behind them:
+        ``order_rate``, ``leaving_rate`` and ``is_customer_still``.
+    """
+    random = np.random.default_rng(seed)
+    r, alpha, s, beta = (parameters[name] for name in ("r", "alpha", "s", "beta"))
+    T = np.asarray(T, dtype=float)
+    order_rate = random.gamma(r, 1 / alpha, T.size)
+    leaving_rate = random.gamma(s, 1 / beta, T.size)
+    leaves_after = random.exponential(1 / leaving_rate)
+    seen = np.minimum(leaves_after, T)
+    x = random.poisson(order_rate * seen)
+    # the last of so many times that lie evenly in the time seen
+    place = random.beta(np.maximum(x, 1), 1)
+    return pd.DataFrame(
+        {
+            "x": x,
+            "t_x": np.where(x > 0, place * seen, 0.0),
+            "T": T,
+            "order_rate": order_rate,
+            "leaving_rate": leaving_rate,
+            "is_customer_still": leaves_after > T,
+        }
+    )
