@@ -54,7 +54,7 @@ scores as (
         on published.customer_id = purchases.customer_id
         and published.as_of_date = purchases.as_of_date
         and published.model_name in (
-            'bg_nbd', 'mbg_nbd', 'pareto_nbd', 'all_orders', 'blend'
+            'bg_nbd', 'mbg_nbd', 'pareto_nbd', 'all_orders', 'seasonal', 'blend'
         )
 
     left join histories
